@@ -153,6 +153,7 @@ class Document:
     pages: int | None = None
     media_type: str | None = None
     output_base: str | None = None  # reserved path below the outbox, set before the first output is written
+    output_key: str | None = None  # what makes that reservation unique
     original_at: str | None = None  # where the original ended (archive, failed folder …)
     filed: bool = False  # ended and the original has been put away
     error: str | None = None
@@ -160,6 +161,7 @@ class Document:
     waits_for: str | None = None  # in words: what the document waits for now
     warnings: tuple[str, ...] = ()
     partial: bool = False
+    cancel_requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +176,8 @@ class Step:
     state: StepState
     options: Mapping[str, Json]
     idempotency_key: str
-    upload_name: str
-    attempt: int = 0
+    upload_names: tuple[str, ...]  # every name under which this step was ever sent, the present one last
+    attempt: int = 0  # deliberate submissions of this step in this run
     mode: str = "async"
     job_id: str | None = None
     intent_at: float | None = None
@@ -183,6 +185,7 @@ class Step:
     completed_at: float | None = None
     polls: int = 0
     lost_answers: int = 0  # submissions whose outcome never became known
+    lost_jobs: int = 0  # jobs that the provider knew once and then no more
     sent_bytes: int | None = None
     sent_sha256: str | None = None
     pages: int | None = None

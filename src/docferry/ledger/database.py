@@ -1,0 +1,242 @@
+"""The one connection that writes, in a thread of its own, and how many callers share one fsync.
+
+Why a thread: SQLite blocks, and a durable commit costs a disk flush. Why one: SQLite has one writer
+anyway, and a single connection is the only safe use of WAL on the SQLite of Debian 12. Callers hand in
+small functions; the thread runs all that have gathered in one transaction, each inside a savepoint of
+its own, commits once with ``synchronous=FULL``, and only then lets the callers go on. So nobody ever
+sees a value that a power cut could take back, and a burst of transitions costs one flush.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from sqlite_utils import Database
+from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]  # pysqlite3's newer SQLite where there is one
+
+from docferry.errors import DocferryError, LedgerError
+from docferry.ledger.schema import MIGRATIONS, NAMES
+
+T = TypeVar("T")
+Connection = Any  # sqlite3.Connection, of whichever SQLite sqlite-utils found
+
+MAX_GROUP = 512  # callers that share one commit at most: bounds the latency of the first
+CACHE_KIB = 8192
+BUSY_TIMEOUT_MS = 10_000  # a reader's snapshot may delay a checkpoint, never for long
+
+
+@dataclass(slots=True)
+class _Request(Generic[T]):
+    work: Callable[[Connection], T]
+    done: Callable[[T | None, BaseException | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPulse:
+    """Signs of life, for the watchdog and the metrics."""
+
+    commits: int
+    last_commit_took_s: float
+    waiting: int
+
+
+class WriterThread:
+    """Runs functions on the ledger's writing connection; a call returns when its effect is durable."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._queue: queue.SimpleQueue[_Request[Any] | None] = queue.SimpleQueue()
+        self._opened: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, name="docferry-ledger", daemon=True)
+        self._commits = 0
+        self._last_commit_took_s = 0.0
+        self._closed = False
+
+    def start(self) -> None:
+        """Opens the file and applies migrations. Raises LedgerError when that cannot be done."""
+        self._thread.start()
+        self._opened.result()
+
+    def pulse(self) -> LedgerPulse:
+        return LedgerPulse(self._commits, self._last_commit_took_s, self._queue.qsize())
+
+    async def call(self, work: Callable[[Connection], T]) -> T:
+        """Runs ``work`` and returns its value once the commit is durable. Safe to cancel: the work still happens."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def settle(value: T | None, error: BaseException | None) -> None:
+            if future.cancelled():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(value)  # type: ignore[arg-type]
+
+        def done(value: T | None, error: BaseException | None) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle, value, error)
+
+        self._put(_Request(work, done))
+        return await future
+
+    def call_sync(self, work: Callable[[Connection], T]) -> T:
+        """The same for callers in other threads; blocks."""
+        future: Future[T] = Future()
+
+        def done(value: T | None, error: BaseException | None) -> None:
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(value)  # type: ignore[arg-type]
+
+        self._put(_Request(work, done))
+        return future.result()
+
+    def close(self) -> None:
+        """Finishes what was handed in, then closes the file."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            self._thread.join()
+
+    def _put(self, request: _Request[Any]) -> None:
+        if self._closed:
+            raise LedgerError("the ledger is closed")
+        self._queue.put(request)
+
+    def _run(self) -> None:
+        try:
+            connection = open_for_writing(self.path)
+        except LedgerError as error:
+            self._opened.set_exception(error)
+            return
+        self._opened.set_result(None)
+        while (group := self._gather()) is not None:
+            self._commit_group(connection, group)
+        connection.close()
+
+    def _gather(self) -> list[_Request[Any]] | None:
+        """The next requests, at least one; None when the thread shall end and nothing is left."""
+        first = self._queue.get()
+        if first is None:
+            return None
+        group = [first]
+        while len(group) < MAX_GROUP:
+            try:
+                request = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if request is None:
+                self._queue.put(None)  # end after this group
+                break
+            group.append(request)
+        return group
+
+    def _commit_group(self, connection: Connection, group: list[_Request[Any]]) -> None:
+        outcomes: list[tuple[Any, BaseException | None]] = []
+        started = time.monotonic()
+        try:
+            connection.execute("BEGIN")
+            outcomes = [_run_in_savepoint(connection, request.work) for request in group]
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            failure = translate(error, self.path)
+            outcomes = [(None, failure)] * len(group)
+        self._commits += 1
+        self._last_commit_took_s = time.monotonic() - started
+        for request, (value, problem) in zip(group, outcomes, strict=True):
+            request.done(value, problem)
+
+
+def _run_in_savepoint(connection: Connection, work: Callable[[Connection], Any]) -> tuple[Any, BaseException | None]:
+    """One caller's failure undoes only what that caller did."""
+    connection.execute("SAVEPOINT one")
+    try:
+        value = work(connection)
+    except DocferryError as error:
+        _undo(connection)
+        return None, error
+    except sqlite3.IntegrityError as error:
+        _undo(connection)
+        return None, LedgerError(f"the ledger refuses a row: {error}")
+    except sqlite3.Error:
+        raise  # the file's trouble: the whole group fails
+    except Exception as error:  # noqa: BLE001 - the caller's own mistake goes back to the caller
+        _undo(connection)
+        return None, error
+    connection.execute("RELEASE one")
+    return value, None
+
+
+def _undo(connection: Connection) -> None:
+    connection.execute("ROLLBACK TO one")
+    connection.execute("RELEASE one")
+
+
+def translate(error: Exception, path: Path) -> LedgerError:
+    """SQLite's complaint as ours, with what a person can do about it."""
+    text = str(error)
+    if "full" in text:
+        return LedgerError(f"{path}: the disk is full", hint="free some space; docferry goes on by itself")
+    if "readonly" in text or "unable to open" in text:
+        return LedgerError(f"{path}: cannot be written: {text}", hint="check the state folder's owner and mount")
+    if "malformed" in text or "not a database" in text:
+        return LedgerError(
+            f"{path}: the ledger is damaged: {text}", hint="restore a backup, or move it away and restart"
+        )
+    return LedgerError(f"{path}: {text}")
+
+
+def open_for_writing(path: Path) -> Connection:
+    """The writing connection: WAL, durable at each commit, migrated to the newest schema.
+
+    Raises LedgerError; among others for a ledger written by a newer docferry.
+    """
+    try:
+        connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        database = Database(connection, execute_plugins=False)
+        _refuse_newer(database, path)
+        MIGRATIONS.apply(database)
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+    return connection
+
+
+def open_for_reading(path: Path) -> Connection:
+    """A connection that cannot write; for commands while the daemon runs. Raises LedgerError."""
+    if not path.exists():
+        raise LedgerError(
+            f"{path}: there is no ledger yet", hint="start docferry once, or check state: in the configuration"
+        )
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute("SELECT 1 FROM documents LIMIT 1")
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+    return connection
+
+
+def _refuse_newer(database: Database, path: Path) -> None:
+    applied = {migration.name for migration in MIGRATIONS.applied(database)}
+    if unknown := sorted(applied.difference(NAMES)):
+        raise LedgerError(
+            f"{path}: written by a newer docferry (it has {', '.join(unknown)})",
+            hint="install that version again, or restore a backup made before the upgrade",
+        )

@@ -1,0 +1,250 @@
+"""The ledger as the daemon uses it: every method is one durable step."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from docferry.errors import LedgerBusy, LedgerError
+from docferry.ledger import rows
+from docferry.ledger.changes import Change, Event, StaleDocument
+from docferry.ledger.database import Connection, LedgerPulse, T, WriterThread
+from docferry.models import Document, Json, Step
+
+FILE_NAME = "ledger.sqlite"
+
+
+class Ledger:
+    """Owns the state folder: one process at a time, told by a lock that dies with it."""
+
+    def __init__(self, state: Path) -> None:
+        self.path = state / FILE_NAME
+        self._writer = WriterThread(self.path)
+        self._lock: int | None = None
+
+    def open(self) -> Self:
+        """Takes the lock and opens the file. Raises LedgerBusy or LedgerError."""
+        self._lock = _take_lock(self.path.parent)
+        try:
+            self._writer.start()
+        except LedgerError:
+            self._release_lock()
+            raise
+        return self
+
+    def close(self) -> None:
+        self._writer.close()
+        self._release_lock()
+
+    def pulse(self) -> LedgerPulse:
+        return self._writer.pulse()
+
+    async def call(self, work: Callable[[Connection], T]) -> T:
+        """Runs a function of this package on the connection; durable on return."""
+        return await self._writer.call(work)
+
+    def call_sync(self, work: Callable[[Connection], T]) -> T:
+        return self._writer.call_sync(work)
+
+    # documents
+
+    def add_documents_sync(self, documents: Sequence[Document], event: Event) -> None:
+        """Enters newly claimed documents, from a scanner's thread. Entering one again changes nothing."""
+        self._writer.call_sync(lambda connection: insert_documents(connection, documents, event))
+
+    async def document(self, document_id: str) -> Document | None:
+        return await self.call(lambda connection: find_document(connection, document_id))
+
+    async def document_and_steps(self, document_id: str) -> tuple[Document, list[Step]] | None:
+        """A document with the steps of its present run, in order."""
+        return await self.call(lambda connection: find_document_and_steps(connection, document_id))
+
+    async def apply(self, change: Change) -> Document:
+        """Makes the change durable and returns the document's new version. Raises StaleDocument."""
+        return await self.call(lambda connection: apply_change(connection, change))
+
+    async def open_documents(self) -> list[tuple[str, str, str | None, bool, int, float]]:
+        """What start-up must take up again: id, state, provider, routed, priority, due_at. No history is read."""
+        return await self.call(list_open)
+
+    async def record(self, event: Event, at: float, document_id: str | None = None) -> None:
+        await self.call(lambda connection: insert_event(connection, event, at, document_id, None))
+
+    # small facts
+
+    async def remember(self, key: str, value: Json) -> None:
+        await self.call(lambda connection: put_memory(connection, key, value))
+
+    async def recall(self, key: str) -> Json | None:
+        return await self.call(lambda connection: get_memory(connection, key))
+
+    async def pace_models(self) -> dict[tuple[str, str], Json]:
+        def work(connection: Connection) -> dict[tuple[str, str], Json]:
+            found = connection.execute("SELECT provider, endpoint, model FROM pace")
+            return {(provider, endpoint): json.loads(model) for provider, endpoint, model in found}
+
+        return await self.call(work)
+
+    async def save_pace(self, provider: str, endpoint: str, model: Json) -> None:
+        await self.call(
+            lambda connection: connection.execute(
+                "INSERT OR REPLACE INTO pace (provider, endpoint, model) VALUES (?, ?, ?)",
+                (provider, endpoint, rows.dumps(model)),
+            )
+        )
+
+    def _release_lock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _take_lock(state: Path) -> int:
+    """An flock on ``state/lock``: freed by the kernel when the process dies, however it dies."""
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise LedgerError(
+            f"{state}: the state folder cannot be used: {error.strerror}", hint="check its owner and permissions"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+        os.close(descriptor)
+        raise LedgerBusy(
+            f"{state}: another docferry (process {holder or 'unknown'}) uses this state folder",
+            hint="stop it first, or give this one its own state: folder",
+        ) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode("ascii"), 0)
+    return descriptor
+
+
+def insert_documents(connection: Connection, documents: Sequence[Document], event: Event) -> None:
+    columns = rows.document_columns(documents[0]) if documents else {}
+    statement = f"INSERT OR IGNORE INTO documents ({', '.join(columns)}) VALUES ({rows.placeholders(columns)})"  # noqa: S608 - our own column names
+    for document in documents:
+        entered = connection.execute(statement, rows.document_columns(document)).rowcount
+        if entered:
+            insert_event(connection, event, document.claimed_at, document.id, document.state.value)
+
+
+def insert_event(connection: Connection, event: Event, at: float, document_id: str | None, state: str | None) -> None:
+    connection.execute(
+        "INSERT INTO events (at, document, kind, state, detail) VALUES (?, ?, ?, ?, ?)",
+        (at, document_id, event.kind, state, rows.dumps(dict(event.detail))),
+    )
+
+
+def find_document(connection: Connection, document_id: str) -> Document | None:
+    found = rows.dicts(connection.execute("SELECT * FROM documents WHERE id = ?", (document_id,)))
+    return rows.to_document(found[0]) if found else None
+
+
+def find_steps(connection: Connection, document_id: str, run: int) -> list[Step]:
+    found = connection.execute(
+        "SELECT * FROM steps WHERE document = ? AND run = ? ORDER BY position", (document_id, run)
+    )
+    return [rows.to_step(row) for row in rows.dicts(found)]
+
+
+def find_document_and_steps(connection: Connection, document_id: str) -> tuple[Document, list[Step]] | None:
+    document = find_document(connection, document_id)
+    return (document, find_steps(connection, document.id, document.run)) if document else None
+
+
+def list_open(connection: Connection) -> list[tuple[str, str, str | None, bool, int, float]]:
+    found = connection.execute(
+        "SELECT id, state, provider, plan IS NOT NULL, priority, due_at FROM documents"
+        " WHERE filed = 0 AND state != 'held' ORDER BY claimed_at"
+    )
+    return [
+        (id_, state, provider, bool(routed), priority, due) for id_, state, provider, routed, priority, due in found
+    ]
+
+
+def apply_change(connection: Connection, change: Change) -> Document:
+    """Compare-and-set: the row must still be where the change started from."""
+    before, after = change.before, change.after
+    columns = rows.changed_columns(before, after)
+    if columns:
+        assignments = ", ".join(f"{name} = :{name}" for name in columns)
+        statement = (
+            f"UPDATE documents SET {assignments}"  # noqa: S608 - our own column names
+            " WHERE id = :_id AND state = :_state AND run = :_run AND cancel_requested = :_cancel"
+        )
+        keys = {
+            "_id": before.id,
+            "_state": before.state.value,
+            "_run": before.run,
+            "_cancel": int(before.cancel_requested),
+        }
+        if connection.execute(statement, columns | keys).rowcount != 1:
+            raise StaleDocument(f"document {before.id} was changed by someone else meanwhile")
+    _write_steps(connection, change.steps)
+    for delivery in change.deliveries:
+        connection.execute(
+            "INSERT OR REPLACE INTO deliveries (document, path, format, sha256, size_bytes, delivered_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                after.id,
+                os.fsencode(delivery.path),
+                delivery.format,
+                delivery.sha256,
+                delivery.size_bytes,
+                after.updated_at,
+            ),
+        )
+    insert_event(connection, change.event, after.updated_at, after.id, after.state.value)
+    return after
+
+
+def _write_steps(connection: Connection, steps: Iterable[Step]) -> None:
+    for step in steps:
+        columns = rows.step_columns(step)
+        statement = f"INSERT OR REPLACE INTO steps ({', '.join(columns)}) VALUES ({rows.placeholders(columns)})"  # noqa: S608 - our own column names
+        connection.execute(statement, columns)
+
+
+def put_memory(connection: Connection, key: str, value: Json) -> None:
+    connection.execute("INSERT OR REPLACE INTO memory (key, value) VALUES (?, ?)", (key, rows.dumps(value)))
+
+
+def get_memory(connection: Connection, key: str) -> Any:
+    found = connection.execute("SELECT value FROM memory WHERE key = ?", (key,)).fetchone()
+    return json.loads(found[0]) if found else None
+
+
+def output_taken(connection: Connection, key: str, document_id: str) -> bool:
+    """Whether another document has reserved this name in this outbox."""
+    statement = "SELECT 1 FROM documents WHERE output_key = ? AND id != ?"
+    return connection.execute(statement, (key, document_id)).fetchone() is not None
+
+
+def find_same_content(connection: Connection, sha256: str, inbox: str, before_id: str) -> Document | None:
+    """The latest delivered document of this inbox with the same bytes, other than ``before_id``."""
+    found = rows.dicts(
+        connection.execute(
+            "SELECT * FROM documents WHERE sha256 = ? AND inbox = ? AND state = 'delivered' AND partial = 0"
+            " AND id != ? ORDER BY claimed_at DESC LIMIT 1",
+            (sha256, inbox, before_id),
+        )
+    )
+    return rows.to_document(found[0]) if found else None
+
+
+def find_known_identity(connection: Connection, inbox: str, path: str) -> Document | None:
+    """The latest document claimed from this very path: for inboxes whose files stay where they are."""
+    found = rows.dicts(
+        connection.execute(
+            "SELECT * FROM documents WHERE path = ? AND inbox = ? ORDER BY claimed_at DESC LIMIT 1",
+            (os.fsencode(path), inbox),
+        )
+    )
+    return rows.to_document(found[0]) if found else None

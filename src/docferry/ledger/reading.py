@@ -1,0 +1,116 @@
+"""What the commands ask of the ledger, read-only, while a daemon may be writing it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Self
+
+from docferry.ledger import rows
+from docferry.ledger.database import open_for_reading
+from docferry.ledger.ledger import FILE_NAME, find_document, find_steps
+from docferry.models import Document, Step
+
+
+class LedgerReader:
+    """A read-only view. Every method reads one consistent snapshot."""
+
+    def __init__(self, state: Path) -> None:
+        self._connection = open_for_reading(state / FILE_NAME)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Documents by inbox and state."""
+        found = self._connection.execute("SELECT inbox, state, documents FROM totals WHERE documents > 0")
+        counts: dict[str, dict[str, int]] = {}
+        for inbox, state, count in found:
+            counts.setdefault(inbox, {})[state] = count
+        return counts
+
+    def oldest_open(self) -> dict[str, float]:
+        """For each inbox the moment its oldest unfinished document was first seen."""
+        found = self._connection.execute(
+            "SELECT inbox, min(seen_at) FROM documents WHERE filed = 0 AND state != 'held' GROUP BY inbox"
+        )
+        return dict(found)
+
+    def documents(
+        self, *, states: tuple[str, ...] = (), inbox: str | None = None, limit: int | None = 50, since: float = 0.0
+    ) -> list[Document]:
+        """The newest first."""
+        clauses, values = ["claimed_at >= ?"], [since]  # type: tuple[list[str], list[Any]]
+        if states:
+            clauses.append(f"state IN ({', '.join('?' * len(states))})")
+            values += states
+        if inbox is not None:
+            clauses.append("inbox = ?")
+            values.append(inbox)
+        statement = f"SELECT * FROM documents WHERE {' AND '.join(clauses)} ORDER BY claimed_at DESC, id DESC LIMIT ?"  # noqa: S608
+        found = self._connection.execute(statement, [*values, -1 if limit is None else limit])
+        return [rows.to_document(row) for row in rows.dicts(found)]
+
+    def document(self, document_id: str) -> Document | None:
+        return find_document(self._connection, document_id)
+
+    def find(self, what: str) -> list[Document]:
+        """Documents that ``what`` may mean: an id or its beginning, a job id, a path, a delivered file, a sha256."""
+        for clause, value in _lookups(what):
+            statement = f"SELECT * FROM documents WHERE {clause} ORDER BY claimed_at DESC LIMIT 100"  # noqa: S608
+            documents = [rows.to_document(row) for row in rows.dicts(self._connection.execute(statement, value))]
+            if documents:
+                return documents
+        return []
+
+    def steps(self, document: Document) -> list[Step]:
+        return find_steps(self._connection, document.id, document.run)
+
+    def all_steps(self, document: Document) -> list[Step]:
+        found = self._connection.execute(
+            "SELECT * FROM steps WHERE document = ? ORDER BY run, position", (document.id,)
+        )
+        return [rows.to_step(row) for row in rows.dicts(found)]
+
+    def events(self, document_id: str | None, limit: int = 1000) -> list[dict[str, Any]]:
+        """Oldest first; with None those of inboxes and providers."""
+        where = "document = ?" if document_id else "document IS ?"
+        found = self._connection.execute(
+            "SELECT at, kind, state, detail FROM"
+            f" (SELECT * FROM events WHERE {where} ORDER BY id DESC LIMIT ?) ORDER BY id",
+            (document_id, limit),
+        )
+        return [{**row, "detail": json.loads(row["detail"])} for row in rows.dicts(found)]
+
+    def deliveries(self, document_id: str) -> list[dict[str, Any]]:
+        found = self._connection.execute("SELECT * FROM deliveries WHERE document = ? ORDER BY path", (document_id,))
+        return [{**row, "path": os.fsdecode(row["path"])} for row in rows.dicts(found)]
+
+    def memory(self, key: str) -> Any:
+        found = self._connection.execute("SELECT value FROM memory WHERE key = ?", (key,)).fetchone()
+        return json.loads(found[0]) if found else None
+
+
+def _lookups(what: str) -> list[tuple[str, tuple[Any, ...]]]:
+    """Ways to look ``what`` up, the surest first; each is served by an index."""
+    path = os.fsencode(what)
+    lookups: list[tuple[str, tuple[Any, ...]]] = [
+        ("id = ?", (what,)),
+        ("path = ?", (path,)),
+        ("original_at = ?", (path,)),
+        ("id IN (SELECT document FROM steps WHERE job_id = ?)", (what,)),
+        ("id IN (SELECT document FROM deliveries WHERE path = ?)", (path,)),
+        ("sha256 = ?", (what,)),
+    ]
+    if "/.docferry/" in what:  # a work folder or something in it
+        lookups.append(("id = ?", (what.split("/.docferry/", 1)[1].split("/", 1)[0],)))
+    if len(what) >= 4 and what.isalnum():
+        lookups.append(("id >= ? AND id < ?", (what, what + "{")))  # "{" follows "z"
+    return lookups

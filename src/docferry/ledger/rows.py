@@ -1,0 +1,183 @@
+"""Rows to values and back; the one place that knows which column holds what."""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from docferry.models import Document, DocumentState, FileIdentity, Json, Plan, Step, StepState, display
+
+
+def dumps(value: Json) -> str:
+    """JSON that SQLite can hold: lone surrogates (undecodable file names) become escapes."""
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+
+
+def document_columns(document: Document) -> dict[str, Any]:
+    """Every column of the document's row."""
+    plan = document.plan
+    return {
+        "id": document.id,
+        "inbox": document.inbox,
+        "path": os.fsencode(document.path),
+        "display": display(document.path),
+        "work_path": os.fsencode(document.work_path),
+        "state": document.state.value,
+        "filed": int(document.filed),
+        "step": document.step,
+        "run": document.run,
+        "attempts": document.attempts,
+        "provider": document.provider,
+        "priority": document.priority,
+        "due_at": document.due_at,
+        "seen_at": document.seen_at,
+        "claimed_at": document.claimed_at,
+        "updated_at": document.updated_at,
+        "size_bytes": document.size_bytes,
+        "device": str(document.identity.device),
+        "inode": str(document.identity.inode),
+        "mtime_ns": document.identity.mtime_ns,
+        "ctime_ns": document.identity.ctime_ns,
+        "sha256": document.sha256,
+        "media_type": document.media_type,
+        "pages": document.pages,
+        "rule": plan.rule if plan else None,
+        "rules_hash": plan.rules_hash if plan else None,
+        "plan": dumps(plan.to_json()) if plan else None,
+        "facts": dumps(dict(document.facts)),
+        "output_base": None if document.output_base is None else document.output_base,
+        "output_key": document.output_key,
+        "original_at": os.fsencode(document.original_at) if document.original_at else None,
+        "error": document.error,
+        "error_hint": document.error_hint,
+        "waits_for": document.waits_for,
+        "warnings": dumps(list(document.warnings)),
+        "partial": int(document.partial),
+        "cancel_requested": int(document.cancel_requested),
+    }
+
+
+def changed_columns(before: Document, after: Document) -> dict[str, Any]:
+    """Only what differs: a transition writes a handful of columns, not forty."""
+    old, new = document_columns(before), document_columns(after)
+    return {name: value for name, value in new.items() if old[name] != value}
+
+
+def to_document(row: Mapping[str, Any]) -> Document:
+    return Document(
+        id=row["id"],
+        inbox=row["inbox"],
+        path=os.fsdecode(row["path"]),
+        work_path=os.fsdecode(row["work_path"]),
+        state=DocumentState(row["state"]),
+        size_bytes=row["size_bytes"],
+        identity=FileIdentity(
+            int(row["device"]), int(row["inode"]), row["size_bytes"], row["mtime_ns"], row["ctime_ns"]
+        ),
+        seen_at=row["seen_at"],
+        claimed_at=row["claimed_at"],
+        updated_at=row["updated_at"],
+        due_at=row["due_at"],
+        sha256=row["sha256"],
+        plan=Plan.from_json(json.loads(row["plan"])) if row["plan"] else None,
+        facts=json.loads(row["facts"]),
+        step=row["step"],
+        run=row["run"],
+        attempts=row["attempts"],
+        provider=row["provider"],
+        priority=row["priority"],
+        pages=row["pages"],
+        media_type=row["media_type"],
+        output_base=row["output_base"],
+        output_key=row["output_key"],
+        original_at=os.fsdecode(row["original_at"]) if row["original_at"] else None,
+        filed=bool(row["filed"]),
+        error=row["error"],
+        error_hint=row["error_hint"],
+        waits_for=row["waits_for"],
+        warnings=tuple(json.loads(row["warnings"])),
+        partial=bool(row["partial"]),
+        cancel_requested=bool(row["cancel_requested"]),
+    )
+
+
+def step_columns(step: Step) -> dict[str, Any]:
+    return {
+        "document": step.document_id,
+        "run": step.run,
+        "position": step.index,
+        "endpoint": step.endpoint,
+        "provider": step.provider,
+        "state": step.state.value,
+        "options": dumps(dict(step.options)),
+        "mode": step.mode,
+        "attempt": step.attempt,
+        "idempotency_key": step.idempotency_key,
+        "upload_names": dumps(list(step.upload_names)),
+        "job_id": step.job_id,
+        "intent_at": step.intent_at,
+        "accepted_at": step.accepted_at,
+        "completed_at": step.completed_at,
+        "polls": step.polls,
+        "lost_answers": step.lost_answers,
+        "lost_jobs": step.lost_jobs,
+        "sent_bytes": step.sent_bytes,
+        "sent_sha256": step.sent_sha256,
+        "pages": step.pages,
+        "credits": step.credits,
+        "answer": step.answer,
+        "pointer": step.pointer,
+        "outcome": dumps(dict(step.outcome)),
+        "warnings": dumps(list(step.warnings)),
+        "error": step.error,
+    }
+
+
+def to_step(row: Mapping[str, Any]) -> Step:
+    return Step(
+        document_id=row["document"],
+        run=row["run"],
+        index=row["position"],
+        endpoint=row["endpoint"],
+        provider=row["provider"],
+        state=StepState(row["state"]),
+        options=json.loads(row["options"]),
+        mode=row["mode"],
+        attempt=row["attempt"],
+        idempotency_key=row["idempotency_key"],
+        upload_names=tuple(json.loads(row["upload_names"])),
+        job_id=row["job_id"],
+        intent_at=row["intent_at"],
+        accepted_at=row["accepted_at"],
+        completed_at=row["completed_at"],
+        polls=row["polls"],
+        lost_answers=row["lost_answers"],
+        lost_jobs=row["lost_jobs"],
+        sent_bytes=row["sent_bytes"],
+        sent_sha256=row["sent_sha256"],
+        pages=row["pages"],
+        credits=row["credits"],
+        answer=row["answer"],
+        pointer=row["pointer"],
+        outcome=json.loads(row["outcome"]),
+        warnings=tuple(json.loads(row["warnings"])),
+        error=row["error"],
+    )
+
+
+def dicts(cursor: Any) -> list[dict[str, Any]]:
+    """A cursor's rows as dictionaries."""
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def output_key(outbox: str, base: str) -> str:
+    """What decides whether two results collide: shares ignore case and normalise names."""
+    return unicodedata.normalize("NFC", f"{outbox}\0{base}").casefold()
+
+
+def placeholders(names: Iterable[str]) -> str:
+    return ", ".join(f":{name}" for name in names)
