@@ -1,0 +1,1 @@
+"""What a running daemon tells the world: logs, systemd's notifications, metrics, health and alerts."""
