@@ -17,6 +17,7 @@ DocferryError
 │   ├── JobUnknown          the provider does not know the job (any more)
 │   └── ResultGone          the result existed and cannot be fetched (taken, expired); a new run costs again
 ├── ExtractionFailed        the provider ran the job and says it failed
+├── DocumentChanged         the document changed while it was sent: read it again, nothing was accepted
 └── OutboxError             an output cannot be written
     └── OutboxUnavailable   the folder's trouble, not the document's: full, read-only, offline
 
@@ -169,6 +170,13 @@ class ResultGone(ProviderError):
 
 class ExtractionFailed(DocferryError):
     """The provider ran the job and says that it failed."""
+
+
+class DocumentChanged(DocferryError):
+    """The document is not what it was when it was read before: it must be read again.
+
+    Raised before the last byte of a request left, so that the provider cannot have accepted it.
+    """
 
 
 class OutboxError(DocferryError):
