@@ -27,7 +27,7 @@ from typing import Self
 
 from docferry.errors import OutboxUnavailable
 from docferry.failpoints import failpoint
-from docferry.folders import Folder, chunks_of, open_file, rename_new, sha256_of, translated
+from docferry.folders import Folder, chunks_of, open_source, rename_new, sha256_of, translated
 from docferry.models import display
 
 TEMPORARY_PREFIX = ".docferry-"
@@ -289,7 +289,7 @@ def move(source: Path, target: Path) -> None:
     with Folder(source.parent) as here, Folder(target.parent) as there:
         with translated(target, f"move {display(os.fspath(source))} to"):
             if not _rename_or_finish(here, source.name, there, target.name):
-                copy_new(here, source.name, there, target.name)
+                _copy(here, source.name, there, target.name)
                 failpoint("durable.copied")
                 here.remove(source.name)
         failpoint("durable.moved")
@@ -313,9 +313,21 @@ def _rename_or_finish(here: Folder, source: str, there: Folder, target: str) -> 
     return True
 
 
-def copy_new(here: Folder, source: str, there: Folder, target: str, *, token: str | None = None) -> None:
-    """Copies a file durably to a name that is free or holds the same bytes, with its times and permissions."""
-    with translated(here.path / source, "copy"), open_file(here, source) as original:
+def _copy(here: Folder, source: str, there: Folder, target: str) -> None:
+    hidden = copy_hidden(here, source, there)
+    try:
+        rename_new(there, hidden, there, target)
+    except FileExistsError:
+        same = sha256_of(there, hidden) == sha256_of(there, target)
+        there.remove(hidden)
+        if not same:
+            raise
+    there.sync()
+
+
+def copy_hidden(here: Folder, source: str, there: Folder, token: str | None = None) -> str:
+    """Copies a file, with times and permissions, to a hidden name in another folder; returns it, content on disk."""
+    with open_source(here, source) as original:
         before = os.fstat(original)
         temporary = _Temporary(there, token, stat.S_IMODE(before.st_mode) & 0o777)
         try:
@@ -323,10 +335,17 @@ def copy_new(here: Folder, source: str, there: Folder, target: str, *, token: st
                 temporary.write(chunk)
             temporary.set_times(before.st_atime_ns, before.st_mtime_ns)
             temporary.flush(None)
-            temporary.publish(target, overwrite=False)
-        finally:
+        except BaseException:
             temporary.discard()
-        there.sync()
+            raise
+        return temporary.name
+
+
+def remove(path: Path) -> None:
+    """Removes a file durably; harmless when it is gone already."""
+    with Folder(path.parent) as folder:
+        folder.remove(path.name)
+        folder.sync()
 
 
 def remove_tree(path: Path) -> None:
@@ -350,12 +369,8 @@ def _fill(file: DurableFile | _Temporary, content: Content) -> None:
     if isinstance(content, bytes):
         file.write(content)
     elif isinstance(content, Path):
-        with (
-            Folder(content.parent) as folder,
-            translated(content, "read"),
-            open_file(folder, content.name) as descriptor,
-        ):
-            for chunk in chunks_of(descriptor):
+        with Folder(content.parent) as folder, open_source(folder, content.name) as source:
+            for chunk in chunks_of(source):
                 file.write(chunk)
     else:
         for chunk in content:

@@ -46,7 +46,7 @@ _FOLDER_TROUBLE = {
 }
 
 # Errors by which a filesystem says that it has no such operation, as opposed to that it failed.
-_NOT_SUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK})
+NOT_SUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK})
 
 
 @contextmanager
@@ -115,18 +115,37 @@ class NotRegular(OSError):
 @contextmanager
 def open_file(folder: Folder, name: str) -> Iterator[int]:
     """Opens a regular file for reading; NotRegular for a FIFO, device, folder or link, which is never waited on."""
+    descriptor = _open_regular(folder, name)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def open_source(folder: Folder, name: str) -> Iterator[int]:
+    """Like ``open_file``; that the file to copy from cannot be opened is its own trouble: OutboxError."""
+    try:
+        descriptor = _open_regular(folder, name)
+    except OSError as error:
+        raise OutboxError(f"cannot read {display(os.fspath(folder.path / name))}: {error.strerror}") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _open_regular(folder: Folder, name: str) -> int:
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder.fd)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket
             raise NotRegular(errno.EINVAL, "not a regular file", name) from error
         raise
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotRegular(errno.EINVAL, "not a regular file", name)
-        yield descriptor
-    finally:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
+        raise NotRegular(errno.EINVAL, "not a regular file", name)
+    return descriptor
 
 
 def chunks_of(descriptor: int) -> Iterator[bytes]:
@@ -169,7 +188,7 @@ def _link_and_unlink(here: Folder, source: str, there: Folder, target: str) -> N
     try:
         os.link(source, target, src_dir_fd=here.fd, dst_dir_fd=there.fd, follow_symlinks=False)
     except OSError as error:
-        if error.errno not in _NOT_SUPPORTED:
+        if error.errno not in NOT_SUPPORTED:
             raise
         # Neither way exists here (FAT, some shares): look first, the best that such a filesystem offers.
         if there.exists(target):

@@ -1,0 +1,1 @@
+"""The outbox: names, delivery, receipts, and where originals go."""
