@@ -18,7 +18,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,11 +231,13 @@ def write_set(
     mode: int | None = None,
     group: int | None = None,
     token: str | None = None,
+    flushers: Executor | None = None,
 ) -> list[Written]:
     """Writes ``items`` and then what ``seal`` makes of them, whose presence proves that the whole set is on disk.
 
     Two folder syncs: one for the set, one for the seal after it. Without ``overwrite``, a name that another file
     has raises FileExistsError (``filename`` says which) and what this call had put there is taken away again.
+    ``flushers`` are threads of this folder's filesystem alone, so that one hung share cannot block another.
     """
     temporaries: list[_Temporary] = []
     try:
@@ -246,7 +248,7 @@ def write_set(
         last = seal(written)
         temporaries.append(_Temporary(folder, f"{token}-seal" if token else None, mode))
         _fill(temporaries[-1], last.content)
-        _flush_all(temporaries, group)
+        _flush_all(temporaries, group, flushers)
         names = [*(item.name for item in items), last.name]
         _publish_set(folder, temporaries, names, overwrite=overwrite)
         return [*written, Written(temporaries[-1].sha256, temporaries[-1].size_bytes)]
@@ -273,11 +275,20 @@ def _publish_set(folder: Folder, temporaries: Sequence[_Temporary], names: Seque
     failpoint("durable.seal-synced")
 
 
-def _flush_all(temporaries: Sequence[_Temporary], group: int | None) -> None:
-    """Brings all to the disk at once: journals and drives merge flushes that wait together."""
-    with ThreadPoolExecutor(max_workers=min(8, len(temporaries)), thread_name_prefix="fsync") as pool:
-        for outcome in [pool.submit(temporary.flush, group) for temporary in temporaries]:
-            outcome.result()
+def _flush_all(temporaries: Sequence[_Temporary], group: int | None, flushers: Executor | None) -> None:
+    """Brings all to the disk; at once, where there are threads for it: disks merge flushes that wait together."""
+    first, *others = temporaries
+    if flushers is None:
+        for temporary in temporaries:
+            temporary.flush(group)
+        return
+    started = [flushers.submit(temporary.flush, group) for temporary in others]
+    try:
+        first.flush(group)
+    finally:
+        wait(started)  # nobody may remove a file that is still being flushed
+    for outcome in started:
+        outcome.result()
 
 
 def move(source: Path, target: Path) -> None:

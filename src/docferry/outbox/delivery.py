@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,7 @@ SUFFIXES = (
 )
 
 _RECEIPT_MAX_BYTES = 16 << 20
+_FLUSHERS = 8
 
 
 class NameTaken(OutboxError):
@@ -57,6 +59,7 @@ class Outbox:
 
     def __init__(self, root: Path, *, mode: int | None = None, group: str | int | None = None) -> None:
         self.root = Root(root, mode=mode, group=group)
+        self._flushers = ThreadPoolExecutor(_FLUSHERS, thread_name_prefix="outbox-flush")
 
     def prepare(self, *, new: bool = True) -> None:
         """Creates the outbox, or with ``new=False`` asserts that it is the one used before (see ``Root``)."""
@@ -142,7 +145,14 @@ class Outbox:
 
         try:
             written = write_set(
-                folder, items, seal, overwrite=replace, mode=self.root.mode, group=self.root.group, token=token
+                folder,
+                items,
+                seal,
+                overwrite=replace,
+                mode=self.root.mode,
+                group=self.root.group,
+                token=token,
+                flushers=self._flushers,
             )
         except FileExistsError as error:
             raise _name_taken(folder, str(error.filename or name)) from error
