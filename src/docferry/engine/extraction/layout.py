@@ -1,0 +1,125 @@
+"""liteparse's pages as ours: its classified blocks with their boxes become the model's blocks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from docferry.engine.extraction.building import table_text
+from docferry.engine.extraction.errors import CorruptDocument
+from docferry.engine.extraction.model import Block, BlockKind, Box, Cell, Page, Table, Word
+
+if TYPE_CHECKING:
+    from liteparse import LayoutBlock, LayoutCell, ParsedPage
+    from liteparse.types import AnnotationRect
+
+ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+NO_LIMIT = 10_000_000
+
+
+def parse_layout(
+    source: Path | bytes, numbers: Sequence[int] | None = None, *, password: str | None = None, words: bool = False
+) -> list[ParsedPage]:
+    """The pages of a PDF with blocks, text items, form fields and complexity signals; no recognition."""
+    from liteparse import LiteParse, ParseError
+
+    parser = LiteParse(
+        ocr_enabled=False,  # its own would fetch models from the network
+        keep_headers_footers=True,  # else repeated table values are taken for headers and dropped
+        extract_blocks=True,
+        extract_form_fields=True,
+        include_complexity=True,
+        emit_word_boxes=words,
+        continue_on_page_error=True,
+        output_format="json",
+        target_pages=None if numbers is None else as_selection(numbers),
+        max_pages=NO_LIMIT,
+        password=password,
+        quiet=True,
+    )
+    try:
+        pages: list[ParsedPage] = parser.parse(source).pages
+    except ParseError as error:
+        raise CorruptDocument("the PDF is damaged or incomplete; export or download it again") from error
+    return pages
+
+
+def as_selection(numbers: Sequence[int]) -> str:
+    """Page numbers as liteparse reads them: ``1-3,7``."""
+    runs = []
+    for _, group in groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0]):
+        run = [number for _, number in group]
+        runs.append(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]))
+    return ",".join(runs)
+
+
+def page_from_layout(found: ParsedPage) -> Page:
+    """The model's page of a page with a text layer."""
+    blocks = [block for piece in found.blocks or [] for block in to_blocks(piece, found)]
+    words = tuple(
+        Word(word.text, to_box(word.x, word.y, word.width, word.height, found))
+        for item in found.text_items
+        for word in item.words
+        if word.text.strip()
+    )
+    return Page(found.page_num, found.width, found.height, tuple(blocks), words)
+
+
+def to_blocks(piece: LayoutBlock, page: ParsedPage) -> list[Block]:
+    """None or one block; ``rule`` lines carry no content."""
+    box = rect_box(piece.bbox, page)
+    number = page.page_num
+    if piece.kind == "table":
+        table = to_table(piece, page)
+        return [Block("", BlockKind.TABLE, table_text(table), number, box, table=table)] if table.cells else []
+    if piece.kind in ("code", "grid_fallback"):
+        text = "\n".join(piece.lines or []).strip("\n")
+        return [Block("", BlockKind.CODE, text, number, box)] if text.strip() else []
+    if piece.kind == "figure":
+        return [Block("", BlockKind.FIGURE, "", number, box)]
+    text = ESCAPED.sub(r"\1", piece.text or "").strip()
+    if not text:
+        return []
+    if piece.kind == "heading":
+        return [Block("", BlockKind.HEADING, text, number, box, level=min(6, max(1, piece.level or 1)))]
+    if piece.kind == "list_item":
+        depth, ordered = piece.level or 0, bool(piece.ordered)
+        return [Block("", BlockKind.LIST_ITEM, text, number, box, level=depth, ordered=ordered)]
+    return [Block("", BlockKind.TEXT, text, number, box)]
+
+
+def to_table(piece: LayoutBlock, page: ParsedPage) -> Table:
+    rows: list[list[LayoutCell]] = [row for row in (piece.header, *(piece.rows or [])) if row]
+    cells = tuple(
+        Cell(
+            row=row,
+            column=column,
+            text=ESCAPED.sub(r"\1", cell.text.replace("<br>", "\n")).strip(),
+            is_header=row == 0 and bool(piece.header),
+            box=rect_box(cell.bbox, page),
+        )
+        for row, texts in enumerate(rows)
+        for column, cell in enumerate(texts)
+    )
+    return Table(rows=len(rows), columns=max((len(row) for row in rows), default=0), cells=cells)
+
+
+def rect_box(rect: AnnotationRect | None, page: ParsedPage) -> Box | None:
+    return None if rect is None else to_box(rect.x, rect.y, rect.width, rect.height, page)
+
+
+def to_box(x: float, y: float, width: float, height: float, page: ParsedPage) -> Box:
+    """Points from the top left as fractions, cut at the page's edges."""
+    return Box(
+        clamp(x / page.width),
+        clamp(y / page.height),
+        clamp((x + width) / page.width),
+        clamp((y + height) / page.height),
+    )
+
+
+def clamp(value: float) -> float:
+    return min(1.0, max(0.0, value))

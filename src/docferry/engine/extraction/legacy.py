@@ -1,0 +1,50 @@
+"""DOC and PPT, through LibreOffice where it is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from docferry.engine.extraction.errors import CorruptDocument, TooLarge, UnsupportedType
+from docferry.engine.extraction.model import Document
+from docferry.engine.extraction.options import ReadOptions
+
+PROGRAMS = ("soffice", "libreoffice")
+
+
+def read_legacy(path: Path, media_type: str, options: ReadOptions) -> Document:
+    """The file converted to PDF by LibreOffice and read as such, with pages and boxes."""
+    from docferry.engine.extraction.pdf import read_pdf
+
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        raise UnsupportedType(
+            "old Office files (.doc, .ppt) need LibreOffice, which is not installed here; "
+            "install it, or save the file as .docx, .pptx or PDF"
+        )
+    with tempfile.TemporaryDirectory(prefix="docferry-office-") as folder:
+        pdf = convert(program, path, Path(folder), options.limits.office_time_s)
+        return replace(read_pdf(pdf, options), media_type=media_type)
+
+
+def convert(program: str, path: Path, folder: Path, time_s: float) -> Path:
+    """The PDF that LibreOffice made of the file, in the folder; it uses a profile of its own there."""
+    source = folder / "document"
+    shutil.copyfile(path, source)
+    command = [program, f"-env:UserInstallation=file://{folder}/profile", "--headless", "--norestore"]
+    command += ["--convert-to", "pdf", "--outdir", str(folder), str(source)]
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder), "LC_ALL": "C.UTF-8"}
+    try:
+        subprocess.run(command, check=False, capture_output=True, timeout=time_s, env=environment, cwd=folder)
+    except subprocess.TimeoutExpired as error:
+        raise TooLarge(
+            "LibreOffice did not finish converting the file in time; save it as PDF and send that"
+        ) from error
+    made = folder / "document.pdf"
+    if not made.exists():
+        raise CorruptDocument("LibreOffice cannot open the file; save it again, or as PDF")
+    return made

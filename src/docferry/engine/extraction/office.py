@@ -1,0 +1,189 @@
+"""DOCX, PPTX, HTML, Markdown and other formats without pages of their own, read by xberg."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from docferry.engine.extraction.building import number_blocks, table_text
+from docferry.engine.extraction.errors import CorruptDocument, EmptyDocument
+from docferry.engine.extraction.inline import Mark, inline_markdown
+from docferry.engine.extraction.model import Block, BlockKind, Cell, Document, Page, Table
+from docferry.engine.extraction.options import Limits, ReadOptions
+from docferry.engine.extraction.plaintext import load_text
+
+Node = dict[str, Any]
+
+
+def read_office(path: Path, media_type: str, options: ReadOptions) -> Document:
+    """The document's blocks; slides become pages, everything else is one page without a size."""
+    return read_bytes(path.read_bytes(), media_type, options.limits)
+
+
+def read_markup(path: Path, media_type: str, options: ReadOptions) -> Document:
+    """HTML or Markdown, whatever its encoding."""
+    return read_bytes(load_text(path, options.limits).encode(), media_type, options.limits)
+
+
+def read_bytes(content: bytes, media_type: str, limits: Limits) -> Document:
+    from xberg import XbergError
+
+    try:
+        nodes, title = asyncio.run(structure(content, media_type, limits))
+    except XbergError as error:
+        raise CorruptDocument("the document is damaged or not what it claims to be; open and save it again") from error
+    pages = to_pages(nodes)
+    if not any(page.blocks for page in pages):
+        raise EmptyDocument("the document holds no text; check that it is the right file")
+    return Document(media_type=media_type, pages=number_blocks(pages), title=title)
+
+
+async def structure(content: bytes, media_type: str, limits: Limits) -> tuple[list[Node], str | None]:
+    """The nodes of xberg's document tree in reading order, and the title from the metadata."""
+    import xberg
+
+    config = xberg.ExtractionConfig(
+        use_cache=False,  # the cache would write documents into the user's home
+        disable_ocr=True,
+        include_document_structure=True,
+        enable_quality_processing=False,
+        content_filter=xberg.ContentFilterConfig(
+            include_headers=True,
+            include_footers=True,
+            include_footnotes=True,
+            strip_repeating_text=False,  # by default repeated table values are lost
+            include_watermarks=True,
+        ),
+        security_limits=xberg.SecurityLimits(
+            max_archive_size=limits.unpacked_bytes, max_files_in_archive=limits.archive_entries
+        ),
+    )
+    source = xberg.ExtractInput(kind="bytes", bytes=content, mime_type=media_type)
+    outcome = await xberg.extract(source, config)
+    if outcome.errors or not outcome.results:
+        raise CorruptDocument("the document is damaged or not what it claims to be; open and save it again")
+    document = outcome.results[0]
+    found = document.document
+    return [to_node(node) for node in (found.nodes if found is not None else ())], document.metadata.title
+
+
+def to_node(node: Any) -> Node:
+    """One node as plain values: xberg's own classes print their content as JSON."""
+    content: Node = json.loads(str(node.content))
+    content["layer"] = str(node.content_layer)
+    content["parent"] = node.parent
+    content["marks"] = [to_mark(annotation) for annotation in node.annotations]
+    content["attributes"] = node.attributes or {}
+    return content
+
+
+def to_mark(annotation: Any) -> Mark:
+    kind: Node = json.loads(str(annotation.kind))
+    return Mark(annotation.start, annotation.end, str(kind.get("annotation_type", "")), str(kind.get("url", "")))
+
+
+@dataclass
+class Collected:
+    """Blocks gathered so far, by page; a slide opens the next page."""
+
+    pages: list[list[Block]] = field(default_factory=lambda: [[]])
+    slides: int = 0
+
+    def add(self, block: Block) -> None:
+        self.pages[-1].append(block)
+
+    @property
+    def number(self) -> int:
+        return len(self.pages)
+
+    def open_slide(self) -> None:
+        self.slides += 1
+        if self.slides > 1 or self.pages[-1]:
+            self.pages.append([])
+
+
+def to_pages(nodes: Sequence[Node]) -> list[Page]:
+    collected = Collected()
+    for node in nodes:
+        if node["node_type"] == "slide":
+            collected.open_slide()
+        for block in to_blocks(node, nodes, collected.number):
+            collected.add(block)
+    return [
+        Page(number=number, width=None, height=None, blocks=tuple(blocks), source="native")
+        for number, blocks in enumerate(collected.pages, start=1)
+    ]
+
+
+KINDS = {
+    "title": BlockKind.TITLE,
+    "paragraph": BlockKind.TEXT,
+    "quote": BlockKind.TEXT,
+    "formula": BlockKind.TEXT,
+    "citation": BlockKind.TEXT,
+    "raw_block": BlockKind.TEXT,
+    "comment": BlockKind.FOOTNOTE,
+    "footnote": BlockKind.FOOTNOTE,
+    "code": BlockKind.CODE,
+}
+LAYERS = {"header": BlockKind.HEADER, "footer": BlockKind.FOOTER, "footnote": BlockKind.FOOTNOTE}
+
+
+def to_blocks(node: Node, nodes: Sequence[Node], page: int) -> Iterator[Block]:
+    """The node's own block; groups and lists have none, their children follow by themselves."""
+    kind = node["node_type"]
+    if kind == "table":
+        table = to_table(node["grid"])
+        if table.cells:
+            yield Block(id="", kind=BlockKind.TABLE, text=table_text(table), page=page, table=table)
+        return
+    text = str(node.get("text") or node.get("content") or "")
+    if kind == "definition_item":
+        text = f"{node.get('term', '')}: {node.get('definition', '')}"
+    if kind == "slide":
+        text = str(node.get("title") or "")
+    if not text.strip():
+        return
+    styled = inline_markdown(text, node["marks"])
+    if kind == "list_item":
+        depth, ordered = list_place(node, nodes)
+        yield Block(
+            id="", kind=BlockKind.LIST_ITEM, text=text, page=page, level=depth, ordered=ordered, markdown=styled
+        )
+    elif kind in ("heading", "slide"):
+        level = min(6, max(1, int(node.get("level") or 1)))
+        yield Block(id="", kind=BlockKind.HEADING, text=text, page=page, level=level, markdown=styled)
+    elif kind in KINDS:
+        block_kind = LAYERS.get(node["layer"], KINDS[kind])
+        yield Block(id="", kind=block_kind, text=text, page=page, markdown=styled)
+
+
+def list_place(node: Node, nodes: Sequence[Node]) -> tuple[int, bool]:
+    """How deep an item's list is nested, and whether the nearest list is numbered."""
+    depth, ordered, parent = -1, None, node["parent"]
+    while parent is not None:
+        above = nodes[parent]
+        if above["node_type"] == "list":
+            depth += 1
+            ordered = bool(above.get("ordered")) if ordered is None else ordered
+        parent = above["parent"]
+    return max(0, depth), bool(ordered)
+
+
+def to_table(grid: Node) -> Table:
+    cells = tuple(
+        Cell(
+            row=cell["row"],
+            column=cell["col"],
+            text=cell["content"].strip(),
+            row_span=max(1, cell.get("row_span", 1)),
+            column_span=max(1, cell.get("col_span", 1)),
+            is_header=bool(cell.get("is_header")),
+        )
+        for cell in grid.get("cells", [])
+    )
+    return Table(rows=grid["rows"], columns=grid["cols"], cells=cells)

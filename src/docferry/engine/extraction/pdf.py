@@ -1,0 +1,92 @@
+"""PDFs: the text layer where there is a good one, recognition where there is not, page by page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from docferry.engine.extraction.building import number_blocks
+from docferry.engine.extraction.errors import CorruptDocument, EmptyDocument, PasswordRequired
+from docferry.engine.extraction.forms import form_blocks
+from docferry.engine.extraction.layout import page_from_layout, parse_layout, to_box
+from docferry.engine.extraction.model import Document, Page
+from docferry.engine.extraction.options import ReadOptions
+from docferry.engine.extraction.pages import select_pages
+from docferry.engine.extraction.recall import Item, mend
+from docferry.engine.extraction.rendering import render_page
+from docferry.engine.extraction.running import tag_running
+from docferry.engine.extraction.triage import needs_recognition
+
+if TYPE_CHECKING:
+    import pypdfium2  # type: ignore[import-untyped]
+    from liteparse import ParsedPage
+
+DAMAGED = "the PDF is damaged or incomplete; export or download it again"
+
+
+def read_pdf(path: Path, options: ReadOptions) -> Document:
+    """The selected pages with boxes; pages without usable text are rendered and recognised."""
+    source = open_pdf(path, options.password)
+    try:
+        numbers = select_pages(options.pages, len(source), options.max_pages)
+        title = source.get_metadata_value("Title").strip() or None
+        parsed = parse_layout(path, numbers, password=options.password, words=options.words)
+        pages, warnings, images = read_pages(source, parsed, options)
+    finally:
+        source.close()
+    pages = tag_running(pages)
+    return Document("application/pdf", number_blocks(pages), title, images, tuple(warnings))
+
+
+def open_pdf(path: Path, password: str | None) -> pypdfium2.PdfDocument:
+    import pypdfium2
+
+    try:
+        document = pypdfium2.PdfDocument(path, password=password)
+    except pypdfium2.PdfiumError as error:
+        if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
+            raise PasswordRequired(password_message(password)) from error
+        raise CorruptDocument(DAMAGED) from error
+    if len(document) == 0:
+        document.close()
+        raise EmptyDocument("the PDF has no pages; export it again")
+    return document
+
+
+def password_message(password: str | None) -> str:
+    if password:
+        return "the given password does not open the PDF; correct it"
+    return "the PDF is protected by a password; give it, or send a copy without one"
+
+
+def read_pages(
+    source: pypdfium2.PdfDocument, parsed: list[ParsedPage], options: ReadOptions
+) -> tuple[list[Page], list[str], dict[str, bytes]]:
+    """The pages, warnings about them, and pictures by name."""
+    pages: list[Page] = []
+    warnings: list[str] = []
+    images: dict[str, bytes] = {}
+    for found in parsed:
+        if needs_recognition(found, options.ocr) is None:
+            items = [
+                Item(item.text, to_box(item.x, item.y, item.width, item.height, found)) for item in found.text_items
+            ]
+            page, lost = mend(page_from_layout(found), items)
+            if lost:
+                warnings.append(f"page {found.page_num}: {lost}")
+        else:
+            page = recognise(source, found, options)
+            if not page.blocks:
+                warnings.append(f"page {found.page_num}: no text was recognised")
+        pages.append(replace(page, blocks=page.blocks + form_blocks(found)))
+    return pages, warnings, images
+
+
+def recognise(source: pypdfium2.PdfDocument, found: ParsedPage, options: ReadOptions) -> Page:
+    from docferry.engine.extraction.ocr.page import page_from_picture
+
+    picture = render_page(source, found.page_num, options.ocr_dpi)
+    return page_from_picture(
+        picture, found.page_num, found.width, found.height, words=options.words, threads=options.ocr_threads
+    )
