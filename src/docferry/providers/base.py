@@ -221,7 +221,7 @@ class Provider(Protocol):
         ...
 
     async def find_lost(self, upload_names: Sequence[str], since: float) -> Accepted | None:
-        """Looks in the provider's listing for a submission sent after ``since`` (Unix seconds) under one of the names."""
+        """Looks in the provider's listing for a submission sent under one of the names after ``since`` (Unix s)."""
         ...
 
     def outputs(self, answers: Sequence[StoredAnswer], formats: Sequence[str]) -> OutputSet:

@@ -1,0 +1,126 @@
+"""Reads Pulse's answers. Values in, values out; every field may be missing, null or spelled the older way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from docferry.models import Json
+from docferry.providers.base import JobCanceled, JobExpired, JobFailed, Pending
+from docferry.providers.classify import blames_document, one_line, said_in
+
+STATUSES = frozenset({"pending", "processing", "completed", "failed", "canceled", "cancelled", "expired"})
+RESULT_KEYS = frozenset({"markdown", "content", "split_output", "schema_output", "results", "tables_output"})
+OUTCOME_KEYS = ("extraction_id", "extraction_url", "split_id", "schema_id", "version", "tables_id", "excel_output_url")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a result or pointer tells besides its content."""
+
+    outcome: Mapping[str, Json]
+    pages: int | None
+    credits: float | None
+    warnings: tuple[str, ...]
+
+
+def result_in(answer: Mapping[str, Json]) -> Mapping[str, Json] | None:
+    """The result in any answer: a poll's ``result``, or the body itself when the call was synchronous."""
+    if is_acknowledgement(answer):
+        return None
+    inner = answer.get("result")
+    if isinstance(inner, dict) and not RESULT_KEYS & answer.keys():
+        return inner
+    return None if "status" in answer and "job_id" in answer and not RESULT_KEYS & answer.keys() else answer
+
+
+def is_pointer(result: Mapping[str, Json]) -> bool:
+    return result.get("is_url") is True and isinstance(result.get("url"), str)
+
+
+def is_acknowledgement(answer: Mapping[str, Json]) -> bool:
+    """A job status and no result. A ``job_id`` alone proves nothing: full results carry one as well."""
+    if RESULT_KEYS & answer.keys() or answer.get("result") or answer.get("is_url") is True:
+        return False
+    return isinstance(answer.get("status"), str) or (job_id(answer) is not None and len(answer) <= 2)
+
+
+def job_id(answer: Mapping[str, Json]) -> str | None:
+    for key in ("job_id", "tables_id", "jobId"):
+        value = answer.get(key)
+        if isinstance(value, str | int) and not isinstance(value, bool) and str(value):
+            return str(value)
+    return None
+
+
+def status_of(answer: Mapping[str, Json]) -> str:
+    status = answer.get("status")
+    word = status.strip().lower() if isinstance(status, str) else ""
+    return "canceled" if word == "cancelled" else word
+
+
+def ended_without_result(answer: Mapping[str, Json]) -> JobFailed | JobCanceled | JobExpired | None:
+    """The end of a job that gives nothing, or None."""
+    status = status_of(answer)
+    if status == "failed":
+        words = said_in(answer.get("error"))
+        message = words.message or "the provider gave no reason"
+        return JobFailed(message, words.code, retryable=not blames_document(words))
+    if status == "canceled":
+        return JobCanceled()
+    if status == "expired":
+        return JobExpired()
+    return None
+
+
+def pending(answer: Mapping[str, Json], retry_after_s: float | None, warnings: tuple[str, ...]) -> Pending:
+    """For every status that is not an end, also one that nobody has documented yet."""
+    status = status_of(answer)
+    unknown = () if status in STATUSES else (one_line(f"the provider gave the job an unknown status: {status!r}"),)
+    return Pending(status or "unknown", retry_after_s, (*warnings, *unknown))
+
+
+def facts(result: Mapping[str, Json]) -> Facts:
+    """Ids that later steps need, plan notes, pages, credits and warnings."""
+    outcome = {key: result[key] for key in OUTCOME_KEYS if result.get(key) is not None}
+    plan = plan_info(result)
+    if plan:
+        outcome["plan_info"] = plan
+    if splits := topics(result):
+        outcome["topics"] = splits
+    return Facts(
+        outcome, _whole(result.get("page_count")), _number(result.get("credits_used")), _warnings(result, plan)
+    )
+
+
+def plan_info(result: Mapping[str, Json]) -> Mapping[str, Json]:
+    value = next((result[key] for key in ("plan_info", "plan-info", "planInfo") if result.get(key)), None)
+    return value if isinstance(value, dict) else {}
+
+
+def topics(result: Mapping[str, Json]) -> dict[str, Json]:
+    """Page numbers by topic, from a split."""
+    output = result.get("split_output")
+    splits = output.get("splits") if isinstance(output, dict) else None
+    return splits if isinstance(splits, dict) else {}
+
+
+def _warnings(result: Mapping[str, Json], plan: Mapping[str, Json]) -> tuple[str, ...]:
+    given = result.get("warnings")
+    lines = [one_line(said_in(line).message or str(line)) for line in given] if isinstance(given, list) else []
+    if plan.get("note"):
+        lines.append(one_line(f"plan: {plan['note']}"))
+    if result.get("schema_error"):
+        lines.append(one_line(f"schema: {result['schema_error']}"))
+    errors = result.get("errors")
+    if isinstance(errors, dict):
+        lines += [one_line(f"topic {topic}: {said_in(error).message}") for topic, error in errors.items()]
+    return tuple(dict.fromkeys(lines))
+
+
+def _whole(value: Json) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _number(value: Json) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
