@@ -25,6 +25,8 @@ from docferry.outbox.root import Root
 # Errors by which a filesystem refuses a name that the inbox's filesystem had allowed.
 _NAME_REFUSED = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
 
+_COARSEST_TIME_NS = 2_000_000_000  # FAT keeps times in steps of two seconds
+
 
 def put_away(document: Document, root: Root) -> Path:
     """Moves the original below ``root``, under its own path, and returns where it is. Repeating is safe.
@@ -156,7 +158,7 @@ def _free_name(there: Folder, name: str) -> str:
 
 def _found_again(document: Document, there: Folder, name: str, token: str) -> str:
     """Where an earlier try has put the original, which is gone from its place."""
-    found = _name_of_copy(there, token) or _renamed(document, there) or _same_content(document, there, name)
+    found = _name_of_copy(there, token) or _renamed(document, there) or _copied_whole(document, there, name)
     if found is None:
         where = display(document.work_path)
         raise OutboxError(f"the original of {document.id} is missing: neither at {where} nor in {there.path}")
@@ -175,12 +177,21 @@ def _renamed(document: Document, there: Folder) -> str | None:
     return None
 
 
-def _same_content(document: Document, there: Folder, name: str) -> str | None:
-    """The newest file of this name with the original's bytes: a copy whose last traces are gone."""
+def _copied_whole(document: Document, there: Folder, name: str) -> str | None:
+    """The newest file of this name that is the original's copy: one whose other traces are gone already."""
     number = first_free(lambda candidate: there.exists(numbered_file(name, candidate))) - 1
     while number > 0:
         candidate = numbered_file(name, number)
-        if document.sha256 is not None and sha256_of(there, candidate) == document.sha256:
+        if _is_copy(document, there, candidate):
             return candidate
         number -= 1
     return None
+
+
+def _is_copy(document: Document, there: Folder, name: str) -> bool:
+    """By content; for a document that failed before it was hashed by size and time, which copying keeps."""
+    if document.sha256 is not None:
+        return sha256_of(there, name) == document.sha256
+    status = os.stat(name, dir_fd=there.fd, follow_symlinks=False)
+    known = document.identity
+    return status.st_size == known.size_bytes and abs(status.st_mtime_ns - known.mtime_ns) < _COARSEST_TIME_NS

@@ -78,6 +78,7 @@ def step_facts(step: Step) -> dict[str, Json]:
         "accepted_at": iso(step.accepted_at),
         "completed_at": iso(step.completed_at),
         "polls": step.polls,
+        "lost_answers": step.lost_answers,
         "pages": step.pages,
         "credits": step.credits,
         "sent_bytes": step.sent_bytes,

@@ -44,8 +44,10 @@ class Root:
         a share that is not mounted yet must not be taken for an empty folder.
         """
         if new:
-            with translated(self.path, "create"):
+            try:
                 self.path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:  # FileExistsError too: something that is no folder has the name
+                raise outbox_error(error, self.path, "create") from error
             create(self.path / MARKER, _MARKER_TEXT, mode=self.mode, group=self.group)
         elif not (self.path / MARKER).exists():
             raise self._offline("its marker is missing")
