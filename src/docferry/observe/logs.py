@@ -11,6 +11,7 @@ record goes to stderr. Third-party libraries are heard from WARNING upwards: the
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -154,8 +155,8 @@ class Sink(logging.Handler):
 
     def _report(self, record: logging.LogRecord, error: Exception) -> None:
         """Says that a record was lost. Not logging's own way, which prints the arguments and so perhaps a key."""
-        if sys.stderr is not None:
-            place = f"{record.pathname}:{record.lineno}"
+        place = f"{record.pathname}:{record.lineno}"
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr closed: nobody is left to be told
             sys.stderr.write(f"<3>a log record could not be written: {place}: {type(error).__name__}\n")
 
     def write(self, entry: Entry) -> None:

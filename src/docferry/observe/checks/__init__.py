@@ -1,0 +1,1 @@
+"""What ``docferry doctor`` looks at. Each check returns findings and changes nothing that lasts."""
