@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from io import BytesIO
 
 from reportlab.lib import colors
@@ -10,9 +11,13 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
+    BaseDocTemplate,
+    Frame,
+    FrameBreak,
     ListFlowable,
     ListItem,
     PageBreak,
+    PageTemplate,
     Paragraph,
     SimpleDocTemplate,
     Spacer,
@@ -123,3 +128,70 @@ def harbour_report() -> bytes:
         Paragraph("Harbour Office, 12 Quay Street, Northwind. Telephone 555 0142.", BODY),
     ]
     return build(story, "Northwind Harbour Authority")
+
+
+def long_report(pages: int = 60) -> tuple[bytes, list[str]]:
+    """A report of so many pages, and its headings in order: one on each page, every fifth page two."""
+    story: list[Flowable] = []
+    headings: list[str] = []
+    for page in range(1, pages + 1):
+        add_heading(story, headings, f"Chapter {page}: {TOPICS[page % len(TOPICS)]}", 1)
+        story.append(Paragraph(FILLER[page % len(FILLER)] * 3, BODY))
+        if page % 5 == 0:
+            add_heading(story, headings, f"Details of {TOPICS[page % len(TOPICS)].lower()} {page}", 2)
+        rows = [[f"{TOPICS[(page + row) % len(TOPICS)]}", str(page * 7 + row), f"{row}.{page:02d}"] for row in range(5)]
+        story.append(ruled_table([["Subject", "Count", "Share"], *rows]))
+        story.append(Spacer(1, 6 * mm))
+        story.extend(Paragraph(FILLER[(page + turn) % len(FILLER)] * 2, BODY) for turn in range(3))
+        story.append(PageBreak())
+    return build(story, "Report on sixty subjects"), headings
+
+
+def add_heading(story: list[Flowable], headings: list[str], text: str, level: int) -> None:
+    story.append(Paragraph(text, HEADING[level]))
+    headings.append(text)
+
+
+def two_columns(pages: int = 4) -> tuple[bytes, list[str]]:
+    """Pages in two columns with numbered marks in reading order: down the left column, then down the right."""
+    marks = [f"mark{number:03d}" for number in range(1, 1 + pages * 8)]
+    buffer = BytesIO()
+    template = BaseDocTemplate(buffer, pagesize=A4, invariant=1)
+    frames = [Frame(left * mm, 20 * mm, 80 * mm, 250 * mm, id=str(left)) for left in (20, 110)]
+    template.addPageTemplates([PageTemplate(id="two", frames=frames)])
+    story: list[Flowable] = []
+    for place, mark in enumerate(marks):
+        story.append(Paragraph(f"{mark} {FILLER[place % len(FILLER)] * 2}", BODY))
+        if place % 4 == 3:
+            story.append(FrameBreak())
+    template.build(story)
+    return buffer.getvalue(), marks
+
+
+def borderless_table(seed: int, rows: int = 40) -> tuple[bytes, list[list[str]]]:
+    """A page with a table without any rule, numbers to the right, and its cells by rows."""
+    rng = random.Random(seed)
+    cells = [["Name", "Town", "Date", "Amount", "Code"]]
+    for _ in range(rows):
+        day = f"{rng.randint(1, 28):02d}/{rng.randint(1, 12):02d}/2025"
+        name = f"{rng.choice(SURNAMES)}, {rng.choice(GIVEN)}"
+        cells.append(
+            [name, rng.choice(TOWNS), day, f"{rng.randint(5, 5000)}.00", f"{rng.choice('ABCD')}{rng.randint(10, 99)}"]
+        )
+    style = TableStyle([("FONT", (0, 0), (-1, -1), "Helvetica", 9), ("ALIGN", (3, 0), (3, -1), "RIGHT")])
+    style.add("FONT", (0, 0), (-1, 0), "Helvetica-Bold", 9)
+    widths = [42 * mm, 32 * mm, 28 * mm, 26 * mm, 22 * mm]
+    table = Table(cells, colWidths=widths, rowHeights=[5.4 * mm] * len(cells), style=style, hAlign="LEFT")
+    return build([Paragraph("Contributions", HEADING[1]), table], ""), cells
+
+
+TOPICS = ("Harbours", "Rivers", "Bridges", "Lighthouses", "Canals", "Ferries", "Locks", "Dredging", "Tides")
+SURNAMES = ("Okafor", "Lindqvist", "Moreau", "Tanaka", "Silva", "Novak", "Hughes", "Brandt")
+GIVEN = ("Nadia", "Piotr", "Zoe", "Jonas", "Maria", "Kenji", "Alice", "Omar")
+TOWNS = ("Northwind", "Easthaven", "Millbrook", "Stonebridge", "Lakeside", "Fairview")
+FILLER = (
+    "The quay was rebuilt after the flood and has since carried more traffic than before. ",
+    "Surveyors measured the depth of the channel twice and found no difference worth noting. ",
+    "Local firms supplied the timber, the stone came by barge from the upper valley. ",
+    "Nobody expected the lamp to outlast its keeper, yet it burned for another decade. ",
+)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from docferry.engine.extraction import sniff
+from docferry.engine.extraction.archives import check_archive
 from docferry.engine.extraction.errors import CorruptDocument, EmptyDocument, PasswordRequired, UnsupportedType
 from docferry.engine.extraction.model import Document
 from docferry.engine.extraction.options import Limits, ReadOptions
@@ -27,6 +28,8 @@ XBERG = {
     "application/vnd.oasis.opendocument.spreadsheet",
     "application/vnd.oasis.opendocument.presentation",
 }
+ARCHIVES = {kind for kind in SHEETS | XBERG if "openxml" in kind or "opendocument" in kind or "epub" in kind}
+ARCHIVES |= {sniff.XLSM, sniff.XLSB}
 SUPPORTED = "PDF, PNG, JPEG, TIFF, WebP, GIF, DOCX, XLSX, PPTX, HTML, Markdown, CSV, text and e-mail"
 
 
@@ -41,6 +44,8 @@ def read_document(path: Path, options: ReadOptions, *, filename: str | None = No
     kind = sniff.media_type(path)
     if kind != "application/pdf" and filename is not None and filename.lower().endswith(".pdf"):
         raise CorruptDocument("the file is named .pdf but its content is no PDF; export it again, or rename it")
+    if kind in ARCHIVES:
+        check_archive(path, options.limits)
     return select_native(by_kind(path, kind, options), options)
 
 
