@@ -289,11 +289,10 @@ def _origin(url: str) -> tuple[str, str, int]:
 
 
 def _tls(ca_bundle: Path | None, *, trust_env: bool) -> ssl.SSLContext:
-    """Verifies against the usual authorities, and those of ``ca_bundle`` besides."""
-    context = httpx.create_ssl_context(verify=True, trust_env=trust_env)
+    """Verifies against the usual authorities, or against those of ``ca_bundle`` alone."""
     if ca_bundle:
-        context.load_verify_locations(cafile=str(ca_bundle))
-    return context
+        return ssl.create_default_context(cafile=str(ca_bundle))
+    return httpx.create_ssl_context(verify=True, trust_env=trust_env)
 
 
 def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
