@@ -1,0 +1,150 @@
+"""Walks an inbox: every folder, every name; what is ready goes to the batch as soon as it is found."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from docferry.config.models import InboxConfig
+from docferry.intake.ignoring import ignores
+from docferry.intake.looking import Age, Looker, Moment, Seen
+from docferry.intake.root import Root
+from docferry.intake.tracks import Tracks
+from docferry.intake.values import DONE_SUFFIX, SIDECAR_SUFFIX, Candidate, EventKind, Hint, join
+
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+
+Watch = Callable[[str, int], None]  # a folder below the inbox, its descriptor
+Take = Callable[[Candidate], None]  # may raise NoRoom
+
+
+class NoRoom(Exception):
+    """Nothing more can be taken for now."""
+
+
+@dataclass(slots=True)
+class Walk:
+    """What a walk found: the identities of its folders; and whether it saw everything."""
+
+    folders: set[tuple[int, int]] = field(default_factory=set)
+    complete: bool = False
+
+
+class Scanner:
+    """Finds candidates in one inbox, for the inbox's thread alone."""
+
+    def __init__(self, config: InboxConfig, looker: Looker, tracks: Tracks, now: Callable[[], Moment]) -> None:
+        self._recursive = config.recursive
+        self._moves = config.claim == "move"
+        self._done_files = config.done_file
+        self._sidecars = looker.takes_sidecars
+        self._looker = looker
+        self._tracks = tracks
+        self._ignores = ignores(config.ignore)
+        self._now = now
+        self._number = 0
+
+    def walk(self, root: Root, start: str, watch: Watch, take: Take, age: Age | None) -> Walk:
+        """Looks at everything from the folder ``start`` down; each folder is watched before it is listed.
+
+        OSError is the whole inbox's trouble.
+        """
+        walk = Walk()
+        self._number += 1
+        self._looker.passed.begin()
+        folders = [start]
+        try:
+            while folders:
+                folders.extend(self._visit(root, folders.pop(), walk, watch, take, age))
+        except NoRoom:
+            return walk
+        walk.complete = True
+        if not start:
+            self._tracks.forget_unseen(self._number)
+            self._looker.passed.end()
+        return walk
+
+    def look_at(self, root: Root, folder: str, names: Iterable[tuple[str, Hint]], take: Take) -> list[str]:
+        """Looks at single names of one folder; gives the folders among them, which want a walk."""
+        inner = []
+        try:
+            with root.open_folder(folder) as fd:
+                for name, hint in names:
+                    if self._ignores(folder, name) is None and self._look(root, fd, folder, name, hint, take, None):
+                        inner.append(join(folder, name))
+        except OSError as error:
+            if error.errno not in _GONE and not isinstance(error, PermissionError):
+                raise
+        return inner if self._recursive else []
+
+    def _visit(self, root: Root, folder: str, walk: Walk, watch: Watch, take: Take, age: Age | None) -> list[str]:
+        """One folder; gives those in it."""
+        try:
+            with root.open_folder(folder) as fd:
+                if self._enter(root, folder, fd, walk):
+                    watch(folder, fd)
+                    return self._list(root, folder, fd, take, age)
+        except PermissionError as error:
+            if not folder:
+                raise
+            detail = f"we may not open this folder ({error.strerror}): let docferry's user open it"
+            self._looker.folder_trouble(root, folder, self._now(), EventKind.UNREADABLE, detail, self._number)
+        except OSError as error:
+            if error.errno not in _GONE or not folder:
+                raise
+        return []
+
+    def _enter(self, root: Root, folder: str, fd: int, walk: Walk) -> bool:
+        """Whether the folder is ours to look into: once, and only where a rename can take a file from."""
+        status = os.fstat(fd)
+        identity = (status.st_dev, status.st_ino)
+        if identity in walk.folders:
+            return False  # the same folder again, by a bind mount
+        if self._moves and status.st_dev != root.device:
+            detail = (
+                "another filesystem is mounted here, from which nothing can be claimed: make it an inbox of its own"
+            )
+            self._looker.folder_trouble(root, folder, self._now(), EventKind.OTHER_FILESYSTEM, detail, self._number)
+            return False
+        walk.folders.add(identity)
+        return True
+
+    def _list(self, root: Root, folder: str, fd: int, take: Take, age: Age | None) -> list[str]:
+        inner = []
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                name = entry.name
+                if self._ignores(folder, name) is not None:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    inner.append(join(folder, name))
+                else:
+                    self._look(root, fd, folder, name, Hint.NONE, take, age)
+        return inner if self._recursive else []
+
+    def _look(self, root: Root, fd: int, folder: str, name: str, hint: Hint, take: Take, age: Age | None) -> bool:
+        """Looks at one name; True when it is a folder."""
+        document = self._document_of(name)
+        if document is not None:
+            if name.endswith(SIDECAR_SUFFIX) and not self._sidecars:
+                self._looker.refuse_sidecar(fd, join(folder, name), name)
+                return False
+            name, hint = document, Hint.NONE
+        seen = self._looker.look(root, fd, folder, name, self._now(), hint, age)
+        if isinstance(seen, Candidate):
+            take(seen)
+            return False
+        track = self._tracks.get(join(folder, name))
+        if track is not None:
+            track.scan = self._number
+        return seen is Seen.FOLDER
+
+    def _document_of(self, name: str) -> str | None:
+        """The document that a sidecar or done-file belongs to; None for a document."""
+        if name.endswith(SIDECAR_SUFFIX):
+            return name.removesuffix(SIDECAR_SUFFIX)
+        if self._done_files and name.endswith(DONE_SUFFIX):
+            return name.removesuffix(DONE_SUFFIX)
+        return None

@@ -1,0 +1,87 @@
+"""Does a file end as its format demands? Pure: bytes in, a verdict out."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from enum import StrEnum
+
+ReadAt = Callable[[int, int], bytes]  # (offset, length) -> at most length bytes
+
+_TAIL_BYTES = 1024
+_ZIP_TAIL_BYTES = 22 + 65535  # end record and the longest comment
+_JPEG_TAIL_BYTES = 65536  # cameras append previews and other trailers behind the picture
+_MOST_TIFF_PAGES = 4096
+
+
+class Structure(StrEnum):
+    """What the end of a file says."""
+
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    OPEN_ENDED = "open-ended"  # whole so far, and of a format to which writers append page by page
+    UNKNOWN = "unknown"  # a format without an end mark
+
+
+def looks_complete(read_at: ReadAt, size_bytes: int) -> Structure:
+    """The verdict on a file of ``size_bytes`` that ``read_at`` reads from."""
+    head = read_at(0, 16)
+    if not head.strip(b"\0"):
+        return Structure.INCOMPLETE  # empty, or preallocated and not written yet
+    if head.startswith(b"%PDF-"):
+        return _verdict(b"%%EOF" in _tail(read_at, size_bytes, _TAIL_BYTES))
+    if head.startswith(b"PK\x03\x04"):
+        return _verdict(_zip_ends(read_at, size_bytes))
+    if head.startswith(b"\xff\xd8\xff"):
+        return _verdict(b"\xff\xd9" in _tail(read_at, size_bytes, _JPEG_TAIL_BYTES))
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _verdict(b"IEND\xae\x42\x60\x82" in _tail(read_at, size_bytes, _TAIL_BYTES))
+    if head[:4] in (b"II*\0", b"MM\0*"):
+        return Structure.OPEN_ENDED if _tiff_chain_ends(read_at, size_bytes) else Structure.INCOMPLETE
+    if head.startswith(b"RIFF") and len(head) >= 12 and head[8:12] == b"WEBP":
+        return _verdict(struct.unpack("<I", head[4:8])[0] + 8 <= size_bytes)
+    return Structure.UNKNOWN
+
+
+def _verdict(whole: bool) -> Structure:
+    return Structure.COMPLETE if whole else Structure.INCOMPLETE
+
+
+def _tail(read_at: ReadAt, size_bytes: int, length: int) -> bytes:
+    start = max(0, size_bytes - length)
+    return read_at(start, size_bytes - start)
+
+
+def _zip_ends(read_at: ReadAt, size_bytes: int) -> bool:
+    """Whether there is an end record whose directory of contents lies in the file."""
+    for length in (_TAIL_BYTES, _ZIP_TAIL_BYTES):
+        tail = _tail(read_at, size_bytes, length)
+        at = tail.rfind(b"PK\x05\x06")
+        if at >= 0 and len(tail) - at >= 22:
+            directory_bytes, offset = struct.unpack("<II", tail[at + 12 : at + 20])
+            is_zip64 = 0xFFFFFFFF in (directory_bytes, offset)
+            return is_zip64 or bool(offset + directory_bytes <= size_bytes - len(tail) + at)
+    return False
+
+
+def _tiff_chain_ends(read_at: ReadAt, size_bytes: int) -> bool:
+    """Whether every page's directory lies in the file and the last one says that it is the last."""
+    head = read_at(0, 8)
+    if len(head) < 8:
+        return False
+    order = "<" if head.startswith(b"II") else ">"
+    offset = struct.unpack(order + "I", head[4:8])[0]
+    if offset == 0:
+        return False  # the writer fills this in when the first page is done
+    for _ in range(_MOST_TIFF_PAGES):
+        if offset == 0:
+            return True
+        count = read_at(offset, 2)
+        if len(count) < 2:
+            return False
+        after = offset + 2 + 12 * struct.unpack(order + "H", count)[0]
+        following = read_at(after, 4)
+        if len(following) < 4 or after + 4 > size_bytes:
+            return False
+        offset = struct.unpack(order + "I", following)[0]
+    return True  # a loop or a giant: not for us to judge
