@@ -128,7 +128,7 @@ def _decision_problems(
     yield from _step_problems(decision.steps or (), known, decision.extra, source, (*path, "steps"), groups)
     yield from _deliver_problems(decision, known, source, (*path, "deliver"), groups)
     if decision.fallback is not None:
-        yield from _fallback_problems(decision, providers, used, source, (*path, "fallback"), groups)
+        yield from _fallback_problems(decision, providers, used, source, (*path, "fallback"))
 
 
 def _provider_problem(
@@ -142,32 +142,18 @@ def _provider_problem(
 
 
 def _fallback_problems(
-    decision: Decision,
-    providers: Mapping[str, ProviderConfig],
-    used: Sequence[str],
-    source: Source,
-    path: Path,
-    groups: frozenset[str],
+    decision: Decision, providers: Mapping[str, ProviderConfig], used: Sequence[str], source: Source, path: Path
 ) -> Iterator[Problem]:
     assert decision.fallback is not None
     name = decision.fallback.provider
     yield from _provider_problem(name, providers, source, path)
     if name in used:
         yield source.problem(path, f"{name} as its own fallback", wanted="another provider")
-    if name not in providers:
-        return
-    if decision.fallback.steps is not None:
-        steps_path = (*path, "steps")
-        yield from _step_problems(
-            decision.fallback.steps, [providers[name]], decision.extra, source, steps_path, groups
-        )
-        return
-    others = [providers[other].dialect for other in used if other in providers]
-    plain = all(step.endpoint == "extract" and not step.options for step in decision.steps or ())
-    if any(dialect != providers[name].dialect for dialect in others) and not plain:
-        hint = "write fallback: {provider: …, steps: […]} with steps in its own dialect"
-        message = f"{name} speaks another dialect than the rule's steps"
-        yield source.problem(path, message, wanted="steps of its own", hint=hint)
+    others = {providers[other].dialect for other in used if other in providers}
+    if name in providers and others - {providers[name].dialect}:
+        message = f"{name} speaks {providers[name].dialect}, the rule's options are for {', '.join(sorted(others))}"
+        hint = "the engine speaks every dialect: add a provider with this dialect and engine: embedded"
+        yield source.problem(path, message, wanted="a provider of the same dialect", hint=hint)
 
 
 def _step_problems(

@@ -111,7 +111,6 @@ class FallbackConfig(FrozenModel):
 
     provider: Name
     after_s: Duration = Field(default=900.0, validation_alias="after", description="How long the first may be parked")
-    steps: tuple[Step, ...] | None = Field(default=None, description="Its own steps; default: the rule's")
 
     @model_validator(mode="before")
     @classmethod
