@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from docferry.errors import ConfigError
 from docferry.providers.base import Provider
 from docferry.providers.http import HttpClient, HttpSettings
+from docferry.providers.nanonets import NanonetsProvider
 from docferry.providers.pulse import PulseProvider
 
 ENTRY_POINTS = "docferry.dialects"
@@ -92,7 +93,17 @@ def _pulse(config: ProviderSettings, *, key: KeyLike | None, engine_socket: Path
     )
 
 
-_DIALECTS: dict[str, Factory] = {"pulse": _pulse}
+def _nanonets(config: ProviderSettings, *, key: KeyLike | None, engine_socket: Path | None) -> Provider:
+    http = _http(config, "authorization", f"Bearer {key.reveal()}" if key else None, engine_socket)
+    return NanonetsProvider(
+        http,
+        honours_idempotency_key=_idempotent(config),
+        send_file_as=config.send_file_as,
+        warn_on_deprecation=config.warn_on_deprecation,
+    )
+
+
+_DIALECTS: dict[str, Factory] = {"pulse": _pulse, "nanonets": _nanonets}
 
 
 def _idempotent(config: ProviderSettings) -> bool:

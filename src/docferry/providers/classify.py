@@ -23,12 +23,17 @@ from docferry.errors import (
 )
 from docferry.models import Json
 from docferry.providers.answer_json import AnswerFault, looks_like_html, read_json
+from docferry.providers.base import ProviderHealth
 
 MAX_WAIT_S = 86_400.0  # a provider that asks for more is asked again after a day
 MESSAGE_CHARACTERS = 300
 
 # Cloudflare's codes for "the origin was never reached": the request was certainly not accepted.
 ORIGIN_NEVER_REACHED = frozenset({521, 523, 525, 526})
+
+# Nanonets answers 429 for four reasons, told apart by text alone (contract, 1.4).
+RETIRED_WORDS = re.compile(r"deprecat|migrate", re.IGNORECASE)
+QUOTA_WORDS = re.compile(r"daily|month|quota|credit|balance|insufficient", re.IGNORECASE)
 
 
 class Call(StrEnum):
@@ -272,6 +277,15 @@ def unusable(fault: AnswerFault, context: Context, status: int) -> ProviderError
     if fault.passing:
         return Unavailable(message, status=status, code=fault.code)
     return Rejected(message, hint="the same request would give the same answer", status=status, code=fault.code)
+
+
+def health(error: ProviderError) -> ProviderHealth:
+    """What a health check that was refused tells about the provider."""
+    if error.status in (401, 403):
+        return ProviderHealth(True, False, str(error))
+    if isinstance(error, JobUnknown):
+        return ProviderHealth(True, True, "answers, and takes the key")
+    return ProviderHealth(error.status is not None, None, str(error))
 
 
 _DOCUMENT_WORDS = re.compile(

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -292,6 +293,12 @@ def _tls(ca_bundle: Path | None, *, trust_env: bool) -> ssl.SSLContext:
     """Verifies against the usual authorities, or against those of ``ca_bundle`` alone."""
     if ca_bundle:
         return ssl.create_default_context(cafile=str(ca_bundle))
+    return _usual_tls(trust_env)
+
+
+@cache
+def _usual_tls(trust_env: bool) -> ssl.SSLContext:
+    """One for all: reading the authorities' certificates takes longer than a request on this machine."""
     return httpx.create_ssl_context(verify=True, trust_env=trust_env)
 
 

@@ -29,7 +29,7 @@ from docferry.providers.base import (
     Submission,
 )
 from docferry.providers.body import Body, Part, json_body, multipart_body
-from docferry.providers.classify import Call, Context, deprecation_notes, retry_after_s
+from docferry.providers.classify import Call, Context, deprecation_notes, health, retry_after_s
 from docferry.providers.http import HttpClient, Reply, Request
 from docferry.providers.images import fetch_images
 from docferry.providers.options import ENDPOINTS, FORMATS, wire_options
@@ -183,15 +183,6 @@ class PulseProvider:
 
     def _notes(self, reply: Reply) -> tuple[str, ...]:
         return deprecation_notes(reply.headers) if self._warn_on_deprecation else ()
-
-
-def health(error: ProviderError) -> ProviderHealth:
-    """What a refused health check tells."""
-    if error.status in (401, 403):
-        return ProviderHealth(True, False, str(error))
-    if isinstance(error, JobUnknown):
-        return ProviderHealth(True, True, "answers, and takes the key")
-    return ProviderHealth(error.status is not None, None, str(error))
 
 
 def to_wire(submission: Submission) -> Wire:

@@ -14,6 +14,10 @@ Table = list[list[str]]
 
 MAX_SPAN = 1000  # HTML's own limit for colspan
 MAX_CELLS = 2_000_000
+
+# The module's own limit of 128 KB for a cell is one for all programs; a page of text in a cell exceeds it.
+csv.field_size_limit(64 << 20)
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]?[\d.,\s]*\d[\d.,\s]*\s*[%€$£¥]?")
 _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
