@@ -35,11 +35,11 @@ def command(config_path: Path | None, as_json: bool, user: str | None, offline: 
 
     config = load_config(config_path)
     keys = read_keys(config, os.environ, credentials_directory(config.path, os.environ))
+    # The providers come first: for them root's rights are of use (keys), for the rest they would hide what is wrong.
+    outside = [] if offline else asyncio.run(check_providers(config, keys, timeout_s))
     if user is not None:
         become(user)
-    findings = [finding for check in local_checks(config) for finding in check()]
-    if not offline:
-        findings += asyncio.run(check_providers(config, keys, timeout_s))
+    findings = [*(finding for check in local_checks(config) for finding in check()), *outside]
     report(findings, as_json=as_json)
     return ExitCode.FAILED if any(finding.level == "wrong" for finding in findings) else ExitCode.OK
 

@@ -44,6 +44,11 @@ class Listen:
             raise UsageError(f"metrics.listen: {host} is not this machine's loopback address", hint=_HINT)
         return cls(host=host, port=int(port))
 
+    def __str__(self) -> str:
+        if self.path is not None:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
@@ -80,6 +85,7 @@ class HealthServer:
         self._ready = ready
         self._refresh = refresh
         self._runner: web.AppRunner | None = None
+        self._socket: socket.socket | None = None
         self.address = ""  # what it listens on, once started
 
     async def start(self) -> None:
@@ -88,40 +94,42 @@ class HealthServer:
 
         app = web.Application()
         app.router.add_get("/metrics", self._serve_metrics)
-        app.router.add_get("/healthz", lambda _: _answer(self._healthy()))
-        app.router.add_get("/readyz", lambda _: _answer(self._ready()))
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        app.router.add_get("/healthz", self._serve_healthy)
+        app.router.add_get("/readyz", self._serve_ready)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = self._site(self._runner)
         try:
-            await site.start()
-            self.address = self._settle_address()
+            await self._site(self._runner).start()
         except OSError as error:
             await self.stop()
             reason = error.strerror or error
-            raise UsageError(f"metrics.listen: cannot listen on {site.name}: {reason}", hint=_HINT) from error
+            raise UsageError(f"metrics.listen: cannot listen on {self._listen}: {reason}", hint=_HINT) from error
+        self.address = self._settled_address()
 
     def _site(self, runner: web.AppRunner) -> web.BaseSite:
         from aiohttp import web
 
         if self._listen.path is None:
-            return web.TCPSite(runner, self._listen.host, self._listen.port, shutdown_timeout=1)
-        remove_stale_socket(self._listen.path)
-        return web.UnixSite(runner, self._listen.path, shutdown_timeout=1)
+            return web.TCPSite(runner, self._listen.host, self._listen.port)
+        self._socket = bound_socket(self._listen.path)
+        return web.SockSite(runner, self._socket)
 
-    def _settle_address(self) -> str:
-        if self._listen.path is not None:
-            self._listen.path.chmod(0o660)
-            return f"unix:{self._listen.path}"
-        assert self._runner is not None
+    def _settled_address(self) -> str:
+        if self._listen.path is not None or self._runner is None:
+            return str(self._listen)
         host, port = self._runner.addresses[0][:2]
-        return f"{host}:{port}"
+        return str(Listen(host=host, port=port))
 
     async def stop(self) -> None:
         """Closes the listener and removes its socket. Repeating is safe."""
+        if self._socket is not None and self._listen.path is not None:
+            self._listen.path.unlink(missing_ok=True)
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     async def _serve_metrics(self, request: web.Request) -> web.Response:
         from aiohttp import web
@@ -129,15 +137,37 @@ class HealthServer:
         await self._refresh()
         return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
+    async def _serve_healthy(self, request: web.Request) -> web.Response:
+        return _answer(self._healthy())
 
-async def _answer(health: Health) -> web.Response:
+    async def _serve_ready(self, request: web.Request) -> web.Response:
+        return _answer(self._ready())
+
+
+def _answer(health: Health) -> web.Response:
     from aiohttp import web
 
     return web.Response(text=f"{health.detail}\n", status=200 if health.ok else 503)
 
 
-def remove_stale_socket(path: Path) -> None:
-    """Removes a socket that nobody listens on any more (left by a killed daemon). Anything else stays."""
+def bound_socket(path: Path) -> socket.socket:
+    """A listening place at ``path`` for our group; OSError where another program listens there, or a file lies there.
+
+    Not asyncio's own way, which takes over a socket that another daemon still serves.
+    """
+    _remove_if_dead(path)
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o660)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _remove_if_dead(path: Path) -> None:
+    """Removes a socket that nobody listens on any more (left by a killed daemon)."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             return

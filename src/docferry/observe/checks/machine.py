@@ -11,8 +11,13 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
 from docferry.config.models import Config, InboxConfig
 from docferry.errors import LedgerError
+from docferry.ledger import LedgerReader
 from docferry.models import display
 from docferry.observe.checks.findings import Finding, advice, fine, wrong
 from docferry.observe.checks.folders import folders_to_watch
@@ -72,9 +77,6 @@ def check_canary(inbox: InboxConfig) -> list[Finding]:
 
 
 def _event_arrives(folder: Path) -> bool:
-    from watchdog.events import FileSystemEvent, FileSystemEventHandler
-    from watchdog.observers import Observer
-
     seen = threading.Event()
 
     class Canary(FileSystemEventHandler):
@@ -94,8 +96,6 @@ def _event_arrives(folder: Path) -> bool:
 
 def check_sqlite() -> list[Finding]:
     """Which SQLite is in use: the machine's own may be one with a bug that can corrupt a ledger."""
-    from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
-
     text = sqlite3.sqlite_version
     version = tuple(int(part) for part in text.split("."))[:3]
     source = "pysqlite3's own" if sqlite3.__name__.startswith("pysqlite3") else "this Python's"
@@ -113,8 +113,6 @@ def is_mended(version: tuple[int, ...]) -> bool:
 
 def check_ledger(config: Config) -> list[Finding]:
     """Whether the ledger can be read, and how many documents it knows."""
-    from docferry.ledger import LedgerReader
-
     if not (config.state / "ledger.sqlite").exists():
         return [fine("ledger", "ledger", f"{display(str(config.state))}: no ledger yet, the first start makes it")]
     try:

@@ -21,8 +21,14 @@ def unit_of(config: Path) -> str:
 
 def check_unit(config: Config) -> list[Finding]:
     """Whether the service runs, and whether its cage lets it write where this configuration wants it to."""
+    if config.path.parent != SETTINGS_FOLDER or not Path("/run/systemd/system").is_dir():
+        return []
     name = unit_of(config.path)
-    shown = _properties(name) if config.path.parent == SETTINGS_FOLDER else {}
+    return judge_unit(name, _properties(name), config)
+
+
+def judge_unit(name: str, shown: Mapping[str, str], config: Config) -> list[Finding]:
+    """What the unit's properties, as systemd shows them, mean for this configuration."""
     if str(config.path) not in shown.get("ExecStart", ""):
         return []  # no service on this machine runs this configuration
     findings = [*_activity(name, shown), *_paths(name, shown, config), *_groups(name, shown, config)]
@@ -64,9 +70,7 @@ def _is_below(path: Path, folders: Iterable[Path]) -> bool:
 
 
 def _properties(name: str) -> Mapping[str, str]:
-    """What systemd knows of the unit; nothing where there is no systemd."""
-    if not Path("/run/systemd/system").is_dir():
-        return {}
+    """What systemd knows of the unit; nothing where it does not answer."""
     command = ["systemctl", "show", name, f"--property={_PROPERTIES}"]
     try:
         shown = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10, check=False)
