@@ -1,0 +1,1 @@
+"""Typed values as people print them: numbers, amounts, dates, identifiers, in the notations of many countries."""
