@@ -41,3 +41,16 @@ def iso(moment: float | None) -> str | None:
         return None
     text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
+
+
+def duration(seconds: float) -> str:
+    """``3 min``: a length of time in the largest unit that says enough."""
+    for limit, unit, name in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def ago(moment: float | None, now: float) -> str:
+    """How long ago a moment was, or how far ahead it is, as ``duration`` words it."""
+    return "–" if moment is None else duration(abs(now - moment))

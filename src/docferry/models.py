@@ -57,9 +57,17 @@ TRANSITIONS: Mapping[DocumentState, frozenset[DocumentState]] = {
         {DocumentState.STORING, DocumentState.QUEUED, DocumentState.HELD, DocumentState.FAILED, DocumentState.CANCELED}
     ),
     DocumentState.STORING: frozenset(
-        {DocumentState.QUEUED, DocumentState.DELIVERING, DocumentState.HELD, DocumentState.FAILED}
+        {
+            DocumentState.QUEUED,
+            DocumentState.WAITING,  # the answer was not safe yet when docferry stopped
+            DocumentState.DELIVERING,
+            DocumentState.HELD,
+            DocumentState.FAILED,
+        }
     ),
-    DocumentState.DELIVERING: frozenset({DocumentState.DELIVERED, DocumentState.FAILED}),
+    DocumentState.DELIVERING: frozenset(
+        {DocumentState.DELIVERED, DocumentState.FAILED, DocumentState.QUEUED}  # queued: linked results have vanished
+    ),
     DocumentState.HELD: frozenset({DocumentState.QUEUED, DocumentState.CANCELED}),
     DocumentState.DELIVERED: frozenset({DocumentState.QUEUED}),
     DocumentState.FAILED: frozenset({DocumentState.QUEUED}),
@@ -71,7 +79,7 @@ TRANSITIONS: Mapping[DocumentState, frozenset[DocumentState]] = {
 class StepState(StrEnum):
     """One call of one endpoint, as the ledger records it."""
 
-    PLANNED = "planned"
+    PLANNED = "planned"  # nothing was accepted: the same submission may be tried again under the same key
     SUBMITTING = "submitting"  # the intent is on disk; outcome not known yet
     WAITING = "waiting"  # job_id is known
     STORING = "storing"  # completed at the provider; answer not safe yet
@@ -162,6 +170,7 @@ class Document:
     warnings: tuple[str, ...] = ()
     partial: bool = False
     cancel_requested: bool = False
+    linked_to: str | None = None  # a duplicate: the earlier document whose results it gets
 
 
 @dataclass(frozen=True, slots=True)

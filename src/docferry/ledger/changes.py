@@ -13,6 +13,10 @@ class StaleDocument(LedgerError):
     """The row is no longer in the state the change started from: someone else moved it first."""
 
 
+class LedgerConflict(LedgerError):
+    """A unique row is another's already: for instance the name of a result."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One line of a document's story. ``detail`` holds values, never keys or bodies."""
@@ -33,13 +37,17 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A document's next version with the steps, deliveries and events that belong to it."""
+    """A document's next version with the steps, deliveries and events that belong to it.
+
+    ``quiet`` changes (polls) leave no event: a job that takes an hour must not write a novel.
+    """
 
     before: Document
     after: Document
     event: Event
     steps: tuple[Step, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
+    quiet: bool = False
 
     def __post_init__(self) -> None:
         start, end = self.before.state, self.after.state

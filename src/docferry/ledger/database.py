@@ -23,6 +23,7 @@ from sqlite_utils import Database
 from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]  # pysqlite3's newer SQLite where there is one
 
 from docferry.errors import DocferryError, LedgerError
+from docferry.ledger.changes import LedgerConflict
 from docferry.ledger.schema import MIGRATIONS, NAMES
 
 T = TypeVar("T")
@@ -169,7 +170,7 @@ def _run_in_savepoint(connection: Connection, work: Callable[[Connection], Any])
         return None, error
     except sqlite3.IntegrityError as error:
         _undo(connection)
-        return None, LedgerError(f"the ledger refuses a row: {error}")
+        return None, LedgerConflict(f"the ledger refuses a row: {error}")
     except sqlite3.Error:
         raise  # the file's trouble: the whole group fails
     except Exception as error:  # noqa: BLE001 - the caller's own mistake goes back to the caller

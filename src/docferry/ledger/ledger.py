@@ -11,11 +11,14 @@ from typing import Any, Self
 
 from docferry.errors import LedgerBusy, LedgerError
 from docferry.ledger import rows
-from docferry.ledger.changes import Change, Event, StaleDocument
+from docferry.ledger.changes import Change, Delivery, Event, StaleDocument
 from docferry.ledger.database import Connection, LedgerPulse, T, WriterThread
 from docferry.models import Document, Json, Step
 
 FILE_NAME = "ledger.sqlite"
+
+OpenRow = tuple[str, str, str | None, str, bool, int, float]
+"""An open document: id, state, provider, inbox, routed, priority, due_at."""
 
 
 class Ledger:
@@ -63,12 +66,12 @@ class Ledger:
         """A document with the steps of its present run, in order."""
         return await self.call(lambda connection: find_document_and_steps(connection, document_id))
 
-    async def apply(self, change: Change) -> Document:
-        """Makes the change durable and returns the document's new version. Raises StaleDocument."""
-        return await self.call(lambda connection: apply_change(connection, change))
+    async def apply(self, *changes: Change) -> Document:
+        """Makes the changes durable, all or none, and returns the document's last version. Raises StaleDocument."""
+        return await self.call(lambda connection: [apply_change(connection, change) for change in changes][-1])
 
-    async def open_documents(self) -> list[tuple[str, str, str | None, bool, int, float]]:
-        """What start-up must take up again: id, state, provider, routed, priority, due_at. No history is read."""
+    async def open_documents(self) -> list[OpenRow]:
+        """What start-up must take up again. No history is read."""
         return await self.call(list_open)
 
     async def record(self, event: Event, at: float, document_id: str | None = None) -> None:
@@ -159,14 +162,12 @@ def find_document_and_steps(connection: Connection, document_id: str) -> tuple[D
     return (document, find_steps(connection, document.id, document.run)) if document else None
 
 
-def list_open(connection: Connection) -> list[tuple[str, str, str | None, bool, int, float]]:
+def list_open(connection: Connection) -> list[OpenRow]:
     found = connection.execute(
-        "SELECT id, state, provider, plan IS NOT NULL, priority, due_at FROM documents"
+        "SELECT id, state, provider, inbox, plan IS NOT NULL, priority, due_at FROM documents"
         " WHERE filed = 0 AND state != 'held' ORDER BY claimed_at"
     )
-    return [
-        (id_, state, provider, bool(routed), priority, due) for id_, state, provider, routed, priority, due in found
-    ]
+    return [(*row[:4], bool(row[4]), *row[5:]) for row in found]
 
 
 def apply_change(connection: Connection, change: Change) -> Document:
@@ -177,14 +178,9 @@ def apply_change(connection: Connection, change: Change) -> Document:
         assignments = ", ".join(f"{name} = :{name}" for name in columns)
         statement = (
             f"UPDATE documents SET {assignments}"  # noqa: S608 - our own column names
-            " WHERE id = :_id AND state = :_state AND run = :_run AND cancel_requested = :_cancel"
+            " WHERE id = :_id AND state = :_state AND run = :_run"
         )
-        keys = {
-            "_id": before.id,
-            "_state": before.state.value,
-            "_run": before.run,
-            "_cancel": int(before.cancel_requested),
-        }
+        keys = {"_id": before.id, "_state": before.state.value, "_run": before.run}
         if connection.execute(statement, columns | keys).rowcount != 1:
             raise StaleDocument(f"document {before.id} was changed by someone else meanwhile")
     _write_steps(connection, change.steps)
@@ -201,7 +197,8 @@ def apply_change(connection: Connection, change: Change) -> Document:
                 after.updated_at,
             ),
         )
-    insert_event(connection, change.event, after.updated_at, after.id, after.state.value)
+    if not change.quiet:
+        insert_event(connection, change.event, after.updated_at, after.id, after.state.value)
     return after
 
 
@@ -237,6 +234,23 @@ def find_same_content(connection: Connection, sha256: str, inbox: str, before_id
         )
     )
     return rows.to_document(found[0]) if found else None
+
+
+def find_deliveries(connection: Connection, document_id: str) -> list[Delivery]:
+    found = connection.execute(
+        "SELECT path, format, sha256, size_bytes FROM deliveries WHERE document = ? ORDER BY path", (document_id,)
+    )
+    return [Delivery(os.fsdecode(path), format_, sha256, size) for path, format_, sha256, size in found]
+
+
+def known_among(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Which of these documents the ledger has."""
+    found: set[str] = set()
+    for start in range(0, len(ids), 500):
+        some = list(ids[start : start + 500])
+        marks = ", ".join("?" * len(some))
+        found.update(id_ for (id_,) in connection.execute(f"SELECT id FROM documents WHERE id IN ({marks})", some))  # noqa: S608
+    return found
 
 
 def find_known_identity(connection: Connection, inbox: str, path: str) -> Document | None:

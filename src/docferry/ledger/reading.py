@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -58,6 +59,15 @@ class LedgerReader:
         found = self._connection.execute(statement, [*values, -1 if limit is None else limit])
         return [rows.to_document(row) for row in rows.dicts(found)]
 
+    def for_audit(self, since: float) -> Iterator[Document]:
+        """Every open document, and those of any state that changed after ``since``; one at a time."""
+        cursor = self._connection.execute(
+            "SELECT * FROM documents WHERE filed = 0 UNION SELECT * FROM documents WHERE claimed_at >= ?", (since,)
+        )
+        names = [column[0] for column in cursor.description]
+        for row in cursor:
+            yield rows.to_document(dict(zip(names, row, strict=True)))
+
     def document(self, document_id: str) -> Document | None:
         return find_document(self._connection, document_id)
 
@@ -81,10 +91,9 @@ class LedgerReader:
 
     def events(self, document_id: str | None, limit: int = 1000) -> list[dict[str, Any]]:
         """Oldest first; with None those of inboxes and providers."""
-        where = "document = ?" if document_id else "document IS ?"
         found = self._connection.execute(
             "SELECT at, kind, state, detail FROM"
-            f" (SELECT * FROM events WHERE {where} ORDER BY id DESC LIMIT ?) ORDER BY id",
+            " (SELECT * FROM events WHERE document IS ? ORDER BY id DESC LIMIT ?) ORDER BY id",
             (document_id, limit),
         )
         return [{**row, "detail": json.loads(row["detail"])} for row in rows.dicts(found)]
@@ -101,6 +110,7 @@ class LedgerReader:
 def _lookups(what: str) -> list[tuple[str, tuple[Any, ...]]]:
     """Ways to look ``what`` up, the surest first; each is served by an index."""
     path = os.fsencode(what)
+    what = path.decode("utf-8", "replace")  # ids and hashes are plain text: what is not, cannot match
     lookups: list[tuple[str, tuple[Any, ...]]] = [
         ("id = ?", (what,)),
         ("path = ?", (path,)),

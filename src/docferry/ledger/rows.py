@@ -57,6 +57,7 @@ def document_columns(document: Document) -> dict[str, Any]:
         "warnings": dumps(list(document.warnings)),
         "partial": int(document.partial),
         "cancel_requested": int(document.cancel_requested),
+        "linked_to": document.linked_to,
     }
 
 
@@ -101,6 +102,7 @@ def to_document(row: Mapping[str, Any]) -> Document:
         warnings=tuple(json.loads(row["warnings"])),
         partial=bool(row["partial"]),
         cancel_requested=bool(row["cancel_requested"]),
+        linked_to=row["linked_to"],
     )
 
 

@@ -51,7 +51,8 @@ CREATE TABLE documents (
     waits_for TEXT,
     warnings TEXT NOT NULL DEFAULT '[]',
     partial INTEGER NOT NULL DEFAULT 0,
-    cancel_requested INTEGER NOT NULL DEFAULT 0
+    cancel_requested INTEGER NOT NULL DEFAULT 0,
+    linked_to TEXT                  -- a duplicate: the earlier document whose results it gets
 ) STRICT;
 CREATE INDEX documents_open ON documents (filed, state) WHERE filed = 0;
 CREATE UNIQUE INDEX documents_output ON documents (output_key) WHERE output_key IS NOT NULL;

@@ -1,0 +1,1 @@
+"""The daemon: wiring, start, run, stop. It decides nothing about documents."""

@@ -1,0 +1,45 @@
+"""The pipeline's context without a daemon: for commands that change documents while nothing runs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from docferry.clock import SystemClock
+from docferry.config.models import Config
+from docferry.daemon.build import build_context
+from docferry.daemon.sockets import ENGINE, socket_path
+from docferry.ledger import Ledger
+from docferry.observe.metrics import Metrics
+from docferry.pipeline.context import Context
+from docferry.pipeline.pace import PaceBook
+from docferry.rules.facts import FactReader
+
+
+@asynccontextmanager
+async def offline_context(config: Config, environ: Mapping[str, str]) -> AsyncIterator[Context]:
+    """Holds the ledger's lock while it is open, so that no daemon starts meanwhile. Raises LedgerBusy."""
+    ledger = Ledger(config.state).open()
+    facts = FactReader()
+    try:
+        context = build_context(
+            config,
+            ledger=ledger,
+            clock=SystemClock(),
+            rng=random.Random(),  # noqa: S311 - spreads retries, guards nothing
+            facts=facts,
+            engine_socket=socket_path(config.state, ENGINE),
+            pace=PaceBook({}),
+            metrics=Metrics(),
+            on_change=lambda change: None,
+            environ=environ,
+        )
+        try:
+            yield context
+        finally:
+            for service in context.services.values():
+                await service.provider.aclose()
+    finally:
+        await facts.aclose()
+        ledger.close()

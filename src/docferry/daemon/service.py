@@ -1,0 +1,409 @@
+"""The daemon's life, top to bottom: start, run, stop.
+
+Signals only set what shall happen; the loop does it. A part that ends unexpectedly takes the daemon down
+loudly, so that whoever supervises it starts it again and the ledger takes everything up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import signal
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+from docferry import __version__
+from docferry.clock import Clock, SystemClock
+from docferry.config import load
+from docferry.config.folders import check_folders
+from docferry.config.models import Config
+from docferry.daemon.alerting import AlertDesk
+from docferry.daemon.build import build_context, make_places, make_services
+from docferry.daemon.claims import ClaimDesk
+from docferry.daemon.control import ControlServer
+from docferry.daemon.engine_child import EngineChild, engine_settings
+from docferry.daemon.inboxes import Inboxes
+from docferry.daemon.requests import perform
+from docferry.daemon.sockets import CONTROL, ENGINE, socket_path
+from docferry.daemon.status import base_status, brief
+from docferry.errors import ConfigError, DocferryError, ExitCode, UsageError
+from docferry.ledger import Change, Event, Ledger, LedgerReader
+from docferry.models import DocumentState, Json
+from docferry.observe import logs
+from docferry.observe.health import Health, HealthServer, Listen
+from docferry.observe.metrics import Metrics, PrometheusMetrics
+from docferry.observe.notify import Notifier, Progress
+from docferry.pipeline.dispatcher import Dispatcher
+from docferry.pipeline.pace import PaceBook
+from docferry.rules.facts import FactReader
+from docferry.rules.reload import ConfigWatcher
+from docferry.rules.route import Router
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+ONCE_TICK_S = 0.05
+STOP_EXTENSION_S = 10.0
+
+
+def run(config: Config, *, once: bool) -> ExitCode:
+    """Runs until stopped (or, with ``once``, until nothing is left) and returns the exit code."""
+    logs.configure(format=config.log.format, level=config.log.level, names=config.log.names)
+    if problems := check_folders(config):
+        raise ConfigError(problems)
+    return asyncio.run(Daemon(config, SystemClock(), once=once).main())
+
+
+class Daemon:
+    """One run of the daemon. Its parts meet only in the ledger and in ``Dispatcher``."""
+
+    def __init__(self, config: Config, clock: Clock, *, once: bool, environ: Mapping[str, str] = os.environ) -> None:
+        self.config = config
+        self.clock = clock
+        self.once = once
+        self.environ = environ
+        self._rng = random.Random()  # noqa: S311 - spreads retries and polls, guards nothing
+        self.stopping = False
+        self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
+        self._signals = 0
+        self._failed_documents = 0
+        self._started_at = clock.now()
+        self._reload_problem: str | None = None
+        self._last_commits = -1
+
+    async def main(self) -> ExitCode:
+        """Start, run, stop. Every part that was started is stopped, in reverse order, whatever happens."""
+        self._handle_signals()
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            async with asyncio.TaskGroup() as group:
+                parts = [
+                    group.create_task(self.dispatcher.run(), name="dispatcher"),
+                    group.create_task(self._tick(), name="tick"),
+                    group.create_task(self._watch_config(), name="configuration"),
+                    group.create_task(self.alerts.run(), name="alerts"),
+                ]
+                if self.engine is not None:
+                    parts.append(group.create_task(self.engine.supervise(), name="engine"))
+                await self._stop.wait()
+                await self._wind_down()
+                for part in parts:
+                    part.cancel()
+        return ExitCode.FAILED if self.once and self._failed_documents else ExitCode.OK
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_stop_signal, number)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+
+    def _on_stop_signal(self, number: int) -> None:
+        """The first asks, the second insists: what is cut off then is settled at the next start."""
+        self._signals += 1
+        if self._signals > 1:
+            log.warning("stopping at once, as asked twice")
+            os._exit(128 + number)
+        self._stop.set()
+
+    # start
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        config = self.config
+        self.notifier = Notifier(self.environ, os.getpid())
+        self.progress = Progress(self.clock.elapsed)
+        self.metrics: Metrics = PrometheusMetrics(self.clock.now) if config.metrics.listen else Metrics()
+        self.ledger = Ledger(config.state).open()
+        stack.callback(self.ledger.close)
+        self.engine = await self._start_engine(stack)
+        facts = FactReader()
+        stack.push_async_callback(facts.aclose)
+        self._facts = facts
+        self.context = build_context(
+            config,
+            ledger=self.ledger,
+            clock=self.clock,
+            rng=self._rng,
+            facts=facts,
+            engine_socket=socket_path(config.state, ENGINE),
+            pace=PaceBook(await self.ledger.pace_models()),
+            metrics=self.metrics,
+            on_change=self._on_change,
+            environ=self.environ,
+        )
+        stack.push_async_callback(self._close_providers)
+        self.dispatcher = Dispatcher(self.context)
+        taken_up = await self.dispatcher.load()
+        self.alerts = await AlertDesk.create(self)
+        self.inboxes = Inboxes(self, ClaimDesk(self.ledger, self.dispatcher, asyncio.get_running_loop(), self.clock))
+        await self.inboxes.start(config.inboxes)
+        stack.push_async_callback(self.inboxes.stop)
+        await self._start_listeners(stack)
+        self.progress.expect("ledger", 60.0)
+        self.progress.expect("dispatcher", 60.0)
+        log.info("docferry %s started; %d open documents taken up", __version__, taken_up)
+
+    async def _start_engine(self, stack: AsyncExitStack) -> EngineChild | None:
+        if not any(provider.engine for provider in self.config.providers.values()):
+            return None
+        settings = engine_settings(self.config.engine, self.config.state, self.environ)
+        engine = EngineChild(settings, socket_path(self.config.state, ENGINE), self.clock)
+        stack.push_async_callback(engine.stop)
+        await engine.start()
+        return engine
+
+    async def _start_listeners(self, stack: AsyncExitStack) -> None:
+        handlers = {
+            "status": self._answer_status,
+            "retry": self._answer_documents,
+            "cancel": self._answer_documents,
+            "pause": self._answer_pause,
+            "resume": self._answer_pause,
+            "reload": self._answer_reload,
+        }
+        path = self.config.control.socket or socket_path(self.config.state, CONTROL)
+        control = ControlServer(path, handlers, group=self.config.control.group)
+        await control.start()
+        stack.push_async_callback(control.stop)
+        if self.config.metrics.listen:
+            health = HealthServer(
+                Listen.parse(self.config.metrics.listen),
+                self.metrics,
+                healthy=self._healthy,
+                ready=self._ready,
+                refresh=self._refresh_metrics,
+            )
+            await health.start()
+            stack.push_async_callback(health.stop)
+
+    async def _close_providers(self) -> None:
+        for service in self.context.services.values():
+            await service.provider.aclose()
+
+    # run
+
+    async def _tick(self) -> None:
+        """Once a second: signs of life, readiness, metrics; with ``once``, whether there is anything left."""
+        announced = False
+        while not self._stop.is_set():
+            self._mark_progress()
+            if not announced and self.inboxes.all_scanned():
+                announced = True
+                self.notifier.ready(self.status_line())
+                log.info("ready: %s", self.status_line())
+            elif announced:
+                self.notifier.status(self.status_line())
+            self._feed_watchdog()
+            if self.once and announced and self._nothing_left():
+                self._stop.set()
+                return
+            await self.clock.sleep(ONCE_TICK_S if self.once else TICK_S)
+
+    def _mark_progress(self) -> None:
+        pulse = self.ledger.pulse()
+        if pulse.waiting == 0 or pulse.commits != self._last_commits:
+            self.progress.made("ledger")
+        self._last_commits = pulse.commits
+        if self.clock.elapsed() - self.dispatcher.last_turn_at < 10 * TICK_S:
+            self.progress.made("dispatcher")
+        self.inboxes.mark_progress(self.progress)
+
+    def _feed_watchdog(self) -> None:
+        verdict = self.progress.judge()
+        if verdict.feed:
+            self.notifier.watchdog()
+        else:
+            log.error("%s", verdict)
+
+    def _nothing_left(self) -> bool:
+        return self.dispatcher.idle() and self.inboxes.nothing_waits() and self.dispatcher.idle()
+
+    def _on_change(self, change: Change) -> None:
+        state = change.after.state
+        if state is not change.before.state:
+            if state in (DocumentState.FAILED, DocumentState.HELD):
+                self._failed_documents += 1
+            self.alerts.changed(change)
+
+    async def _watch_config(self) -> None:
+        """Takes an edit of the rules over within a second; a broken one changes nothing and is shown."""
+        watcher = ConfigWatcher(self.config.sources)
+        while not self._stop.is_set():
+            await self.clock.sleep(0.5)
+            if self._reload.is_set() or await asyncio.to_thread(watcher.changed):
+                self._reload.clear()
+                await self._take_over()
+                watcher = ConfigWatcher(self.config.sources)
+
+    async def _take_over(self) -> str:
+        """Reads the configuration again. Returns what happened in words."""
+        self.notifier.reloading()
+        try:
+            config = await asyncio.to_thread(load, self.config.path, environ=self.environ)
+            if problems := await asyncio.to_thread(check_folders, config):
+                raise ConfigError(problems)
+            said = await self._apply(config)
+            self._reload_problem = None
+        except DocferryError as error:
+            said = f"the edited configuration is not used: {error}"
+            self._reload_problem = str(error)
+            log.error("%s", said)
+        self.notifier.ready(self.status_line())
+        return said
+
+    async def _apply(self, config: Config) -> str:
+        if config.state != self.config.state:
+            raise UsageError("state: cannot change while docferry runs", hint="restart it")
+        if any(p.engine for p in config.providers.values()) and self.engine is None:
+            raise UsageError("the embedded engine is started only with the daemon", hint="restart docferry")
+        socket = socket_path(config.state, ENGINE)
+        services = make_services(config, self.clock, self._rng, socket, self.environ, self.context.services)
+        outlets = {
+            inbox.name: self.context.outlets[inbox.name]
+            if self.context.inboxes.get(inbox.name) == inbox
+            else await asyncio.to_thread(make_places, inbox)
+            for inbox in config.inboxes
+        }
+        replaced = [service for name, service in self.context.services.items() if services.get(name) is not service]
+        self.context.router = Router(config, self._facts)
+        self.context.services, self.context.outlets = services, outlets
+        self.context.inboxes = {inbox.name: inbox for inbox in config.inboxes}
+        self.config = config
+        await self.inboxes.change(config.inboxes)
+        for service in replaced:
+            await service.provider.aclose()
+        self.dispatcher.wake()
+        log.info("configuration taken over, rules %s", config.rules_hash[:12])
+        await self.ledger.record(Event("configuration", {"rules": config.rules_hash}), self.clock.now())
+        return f"configuration taken over, rules {config.rules_hash[:12]}"
+
+    # stop
+
+    async def _wind_down(self) -> None:
+        """Stops intake, lets requests finish within the grace time, and leaves the rest to the next start."""
+        self.stopping = True
+        self.notifier.stopping("finishing what is on its way")
+        grace_s = self.config.shutdown_grace_s
+        self.notifier.extend_timeout(grace_s + STOP_EXTENSION_S)
+        await self.inboxes.stop()
+        await self.dispatcher.stop(grace_s)
+        for (provider, endpoint), model in self.context.pace.changed().items():
+            await self.ledger.save_pace(provider, endpoint, model)
+        log.info("stopped; %d documents go on at the next start", len(self.dispatcher.schedule))
+
+    # questions
+
+    def status_line(self) -> str:
+        """One line for ``systemctl status``."""
+        parts = [f"{len(self.dispatcher.schedule) + len(self.dispatcher.in_flight)} in work"]
+        parts += [f"{count} settling" for count in [self.inboxes.waiting_count()] if count]
+        parts += [f"parked: {name} {service.gate.parked.reason}" for name, service in self._parked().items()]
+        parts += [f"offline: {name}" for name in self.inboxes.offline()]
+        if self._reload_problem:
+            parts.append("the edited configuration is not used")
+        return ", ".join(parts)
+
+    def _parked(self) -> dict[str, Any]:
+        return {name: service for name, service in self.context.services.items() if service.gate.parked is not None}
+
+    def trouble(self) -> list[str]:
+        """What a person should know, one line each."""
+        lines = [f"provider {name} is parked: {service.gate.parked.reason}" for name, service in self._parked().items()]
+        lines += [f"inbox {name} is offline: {reason}" for name, reason in self.inboxes.offline().items()]
+        lines += [f"outbox of {name}: {it.reason}" for name, it in self.dispatcher.outbox_trouble.items()]
+        if self._reload_problem:
+            lines.append(f"the edited configuration is not used: {self._reload_problem}")
+        return lines
+
+    async def _answer_status(self, request: Mapping[str, Json]) -> Mapping[str, Json]:
+        status = base_status(self.config)
+        counts, documents = await asyncio.to_thread(self._read_counts)
+        for inbox in status["inboxes"]:
+            inbox |= self.inboxes.facts(inbox["name"])
+            inbox["documents"] = counts.get(inbox["name"], {})
+            if inbox["name"] in self.dispatcher.paused_inboxes:
+                inbox["state"] = "paused"
+        for provider in status["providers"]:
+            name = provider["name"]
+            provider["state"] = self._provider_state(name)
+            provider["running"] = sum(n for lane, n in self.dispatcher.running().items() if lane.endswith(f":{name}"))
+        return status | {
+            "running": True,
+            "version": __version__,
+            "pid": os.getpid(),
+            "started_at": self._started_at,
+            "trouble": self.trouble(),
+            "documents": documents,
+            "uploads": dict(self.context.uploads),
+            "rules_hash": self.config.rules_hash,
+        }
+
+    def _provider_state(self, name: str) -> str:
+        if name in self.dispatcher.paused_providers:
+            return "paused"
+        parked = self.context.services[name].gate.parked
+        return f"parked: {parked.reason}" if parked is not None else "ready"
+
+    def _read_counts(self) -> tuple[dict[str, dict[str, int]], list[dict[str, Json]]]:
+        with LedgerReader(self.config.state) as ledger:
+            documents = ledger.documents(states=("submitting", "waiting", "storing", "delivering", "held"), limit=50)
+            documents += ledger.documents(states=("queued",), limit=50)
+            return ledger.counts(), [brief(document) for document in documents]
+
+    async def _answer_documents(self, request: Mapping[str, Json]) -> Mapping[str, Json]:
+        outcomes = await perform(self.context, request["do"], request["ids"])
+        for outcome in outcomes:
+            if (document := outcome.pop("document", None)) is not None:
+                self.dispatcher.add(document)
+        return {"outcomes": outcomes}
+
+    async def _answer_pause(self, request: Mapping[str, Json]) -> Mapping[str, Json]:
+        name, pausing = request["name"], request["do"] == "pause"
+        kinds = [
+            (kind, paused)
+            for kind, known, paused in (
+                ("inbox", self.context.inboxes, self.dispatcher.paused_inboxes),
+                ("provider", self.context.services, self.dispatcher.paused_providers),
+            )
+            if name in known
+        ]
+        if not kinds:
+            raise UsageError(f"there is no inbox or provider called {name!r}")
+        for _, paused in kinds:
+            paused.add(name) if pausing else paused.discard(name)
+        await self.ledger.remember(
+            "paused",
+            {"inboxes": sorted(self.dispatcher.paused_inboxes), "providers": sorted(self.dispatcher.paused_providers)},
+        )
+        self.dispatcher.wake()
+        return {"said": f"{' and '.join(kind for kind, _ in kinds)} {name} {'paused' if pausing else 'goes on'}"}
+
+    async def _answer_reload(self, request: Mapping[str, Json]) -> Mapping[str, Json]:
+        said = await self._take_over()
+        if self._reload_problem:
+            raise UsageError(said)
+        return {"said": said}
+
+    def _healthy(self) -> Health:
+        verdict = self.progress.judge()
+        return Health(verdict.feed, str(verdict))
+
+    def _ready(self) -> Health:
+        trouble = self.trouble()
+        return Health(self.inboxes.all_scanned() and not trouble, "; ".join(trouble) or "ready")
+
+    async def _refresh_metrics(self) -> None:
+        counts, _ = await asyncio.to_thread(self._read_counts)
+        states: dict[str, int] = {}
+        for by_state in counts.values():
+            for state, count in by_state.items():
+                states[state] = states.get(state, 0) + count
+        self.metrics.documents(states)
+        self.metrics.progress(self.progress.marks(), self.clock.elapsed())
+        for name, service in self.context.services.items():
+            parked = service.gate.parked
+            self.metrics.parked(name, parked.since if parked is not None else None)
+        self.inboxes.measure(self.metrics)

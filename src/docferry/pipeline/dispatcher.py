@@ -1,0 +1,244 @@
+"""The loop that keeps every lane moving: it decides who may go, ``advance`` does the work.
+
+One loop for everything: it sleeps until the next moment something falls due or somebody wakes it. A lane
+whose provider or outbox is parked simply has no place to give; nothing else waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from docferry.errors import LedgerError, OutboxUnavailable
+from docferry.ledger import StaleDocument
+from docferry.models import Document, DocumentState
+from docferry.pipeline.advance import advance
+from docferry.pipeline.context import Context
+from docferry.pipeline.ending import fail
+from docferry.pipeline.lanes import Entry, Schedule, lane, lane_of
+
+log = logging.getLogger(__name__)
+
+ROUTE_PLACES = 8
+DELIVER_PLACES = 8
+FILE_PLACES = 4
+LEDGER_PAUSE_S = 5.0
+OUTBOX_PAUSES_S = (2.0, 5.0, 15.0, 60.0)
+LONGEST_SLEEP_S = 1.0
+
+
+@dataclass(slots=True)
+class OutboxTrouble:
+    """Why an inbox's outbox takes nothing at present."""
+
+    reason: str
+    since: float
+    until: float
+    times: int = 1
+
+
+class Dispatcher:
+    """Starts work as places become free. ``stop`` lets running work finish within a grace time."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.schedule = Schedule()
+        self.in_flight: dict[str, str] = {}  # document id -> lane
+        self.outbox_trouble: dict[str, OutboxTrouble] = {}
+        self.paused_providers: set[str] = set()
+        self.paused_inboxes: set[str] = set()
+        self.last_turn_at = context.clock.elapsed()
+        self._places: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._again: dict[str, Entry] = {}  # asked for while in flight
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._ledger_ready_at = 0.0
+
+    async def load(self) -> int:
+        """Takes up every open document of the ledger; returns how many."""
+        now = self.context.clock.now()
+        rows = await self.context.ledger.open_documents()
+        for document_id, state, provider, inbox, routed, priority, due_at in rows:
+            name = lane(DocumentState(state), provider, inbox, routed=routed, filed=False)
+            if name is not None:
+                self.schedule.add(Entry(document_id, name, priority, due_at), now)
+        return len(rows)
+
+    def add(self, document: Document) -> None:
+        """Puts a document where its row says it belongs. Call it in the loop's thread, after the commit."""
+        name = lane_of(document)
+        if name is None:
+            self.schedule.remove(document.id)
+        else:
+            entry = Entry(document.id, name, document.priority, document.due_at)
+            if document.id in self.in_flight:
+                self._again[document.id] = entry
+            else:
+                self.schedule.add(entry, self.context.clock.now())
+        self.wake()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def idle(self) -> bool:
+        """Whether nothing is scheduled and nothing runs."""
+        return not self.in_flight and len(self.schedule) == 0
+
+    async def run(self) -> None:
+        """Works until ``stop``."""
+        while not self._stopping:
+            self.last_turn_at = self.context.clock.elapsed()
+            now = self.context.clock.now()
+            self.schedule.promote(now)
+            self._start_what_may(now)
+            await self._sleep(now)
+
+    async def stop(self, grace_s: float) -> None:
+        """Starts nothing new and lets running work finish; what is cut off is taken up from the ledger next time."""
+        self._stopping = True
+        self.wake()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _sleep(self, now: float) -> None:
+        due_at = self.schedule.next_due_at()
+        pause_s = LONGEST_SLEEP_S if due_at is None else min(max(due_at - now, 0.0), LONGEST_SLEEP_S)
+        timer = asyncio.get_running_loop().call_later(pause_s, self._wake.set)
+        await self._wake.wait()
+        timer.cancel()
+        self._wake.clear()
+
+    def _start_what_may(self, now: float) -> None:
+        if now < self._ledger_ready_at:
+            return
+        for name in list(self.schedule.lanes()):
+            while self._has_place(name, now):
+                document_id = self.schedule.pop(name)
+                if document_id is None:
+                    break
+                self._begin(name, document_id)
+
+    def _has_place(self, name: str, now: float) -> bool:
+        kind, _, owner = name.partition(":")
+        running = self._places[name]
+        match kind:
+            case "submit":
+                return owner not in self.paused_providers and self._gate_allows(owner, "submit", running, now)
+            case "poll":
+                return self._gate_allows(owner, "poll", running, now)
+            case "deliver" | "file":
+                trouble = self.outbox_trouble.get(owner)
+                limit = DELIVER_PLACES if kind == "deliver" else FILE_PLACES
+                if trouble is not None:
+                    limit = 1  # a probe
+                return running < limit and (trouble is None or now >= trouble.until)
+            case _:
+                return running < ROUTE_PLACES
+
+    def _gate_allows(self, provider: str, kind: str, running: int, now: float) -> bool:
+        service = self.context.services.get(provider)
+        if service is None:  # gone from the configuration: let the stage say so
+            return running < ROUTE_PLACES
+        return service.gate.admit(kind, running, now)
+
+    def _begin(self, name: str, document_id: str) -> None:
+        self._places[name] += 1
+        self.in_flight[document_id] = name
+        task = asyncio.get_running_loop().create_task(self._work(name, document_id), name=f"{name} {document_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, name: str, document_id: str) -> None:
+        document: Document | None = None
+        try:
+            document = await self._advance(name, document_id)
+        finally:
+            self._places[name] -= 1
+            self.in_flight.pop(document_id, None)
+            again = self._again.pop(document_id, None)
+            if document is not None:
+                self.add(document)
+            elif again is not None:
+                self.schedule.add(again, self.context.clock.now())
+            self.wake()
+
+    async def _advance(self, name: str, document_id: str) -> Document | None:
+        """One step, with everything that can go wrong turned into when to go on."""
+        found = None
+        try:
+            found = await self.context.ledger.document_and_steps(document_id)
+            if found is None or lane_of(found[0]) != name:
+                return found[0] if found else None
+            document = await advance(self.context, *found)
+        except StaleDocument:
+            return await self.context.ledger.document(document_id)
+        except LedgerError as error:
+            self._pause_for_ledger(error)
+            return await self._later(found[0] if found else None, document_id, name)
+        except OutboxUnavailable as error:
+            assert found is not None
+            self._park_outbox(found[0].inbox, error)
+            return found[0]
+        except Exception as error:  # the task's outer edge: a defect of ours must cost one document, not all
+            log.exception("unexpected error", extra={"document": document_id})
+            return await self._fail_unexpected(found[0] if found else None, error)
+        if name.startswith(("deliver:", "file:")):
+            self._outbox_works(document.inbox)
+        return document
+
+    async def _later(self, document: Document | None, document_id: str, name: str) -> Document | None:
+        if document is None:
+            entry = Entry(document_id, name, 0, self.context.clock.now() + LEDGER_PAUSE_S)
+            self._again[document_id] = entry
+        return document
+
+    async def _fail_unexpected(self, document: Document | None, error: Exception) -> Document | None:
+        if document is None:
+            return None
+        reason = f"unexpected error: {type(error).__name__}: {error}"
+        current = await self.context.ledger.document(document.id)
+        if current is None or current.state not in _FAILABLE:
+            return None
+        return await fail(self.context, current, reason, f"please report it; docferry retry {document.id} tries again")
+
+    def _pause_for_ledger(self, error: LedgerError) -> None:
+        if self.context.clock.now() >= self._ledger_ready_at:
+            log.error("nothing can be recorded, so nothing is done: %s", error)
+        self._ledger_ready_at = self.context.clock.now() + LEDGER_PAUSE_S
+
+    def _park_outbox(self, inbox: str, error: OutboxUnavailable) -> None:
+        now = self.context.clock.now()
+        trouble = self.outbox_trouble.get(inbox)
+        if trouble is None:
+            log.error("outbox of %s is parked: %s", inbox, error, extra={"inbox": inbox})
+            self.outbox_trouble[inbox] = OutboxTrouble(str(error), now, now + OUTBOX_PAUSES_S[0])
+            return
+        trouble.reason = str(error)
+        trouble.times += 1
+        trouble.until = now + OUTBOX_PAUSES_S[min(trouble.times, len(OUTBOX_PAUSES_S)) - 1]
+
+    def _outbox_works(self, inbox: str) -> None:
+        if self.outbox_trouble.pop(inbox, None) is not None:
+            log.info("outbox of %s works again", inbox, extra={"inbox": inbox})
+
+    def running(self) -> Mapping[str, int]:
+        """How many documents each lane works on now."""
+        return {name: count for name, count in self._places.items() if count}
+
+
+_FAILABLE = frozenset(
+    {
+        DocumentState.QUEUED,
+        DocumentState.SUBMITTING,
+        DocumentState.WAITING,
+        DocumentState.STORING,
+        DocumentState.DELIVERING,
+    }
+)

@@ -1,0 +1,140 @@
+"""Choosing the plan: the document's facts meet the rules, and the decision is stored with the document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from docferry.errors import ConfigError, FactError, RoutingError
+from docferry.ledger.ledger import find_same_content
+from docferry.models import Document, DocumentState, Json, Plan
+from docferry.pipeline import steps as planning
+from docferry.pipeline.context import Context
+from docferry.pipeline.ending import fail
+from docferry.rules.route import Candidate, Routing
+
+T = TypeVar("T")
+
+
+async def route(context: Context, document: Document) -> Document:
+    """Stores facts and plan. Ends queued for its provider, failed, skipped, or delivering an earlier result again."""
+    try:
+        routing = await context.router.route(candidate_of(context, document))
+    except (FactError, RoutingError, ConfigError) as error:
+        return await fail(context, document, error.message, error.hint)
+    if routing.plan is None:
+        return await _not_taken(context, document, routing)
+    facts = {**document.facts, **routing.facts}
+    sha256 = _known(facts, "sha256", str) or document.sha256
+    earlier = await _earlier(context, document, routing.plan, sha256)
+    if earlier is not None:
+        return await _duplicate(context, document, routing.plan, facts, earlier)
+    return await context.commit(
+        context.change(
+            document,
+            "routed",
+            {"rule": routing.plan.rule, "provider": routing.plan.provider, "rules": routing.plan.rules_hash[:12]},
+            plan=routing.plan,
+            provider=routing.plan.provider,
+            priority=routing.plan.priority,
+            facts=facts,
+            sha256=sha256,
+            pages=_known(facts, "pages", int),
+            media_type=_known(facts, "type", str) or document.media_type,
+            due_at=context.clock.now(),
+            warnings=(*document.warnings, *routing.warnings),
+            waits_for=f"a free place at {routing.plan.provider}",
+        )
+    )
+
+
+def _known(facts: Mapping[str, Json], name: str, kind: type[T]) -> T | None:
+    """A fact's value; None when nobody asked for it or it could not be read (its value then says why)."""
+    value = facts.get(name)
+    return value if isinstance(value, kind) else None
+
+
+def candidate_of(context: Context, document: Document) -> Candidate:
+    """What the rules may know of a document that is ours."""
+    inbox = context.inbox(document)
+    return Candidate(
+        id=document.id,
+        inbox=document.inbox,
+        path=document.path,
+        file=Path(document.work_path),
+        size_bytes=document.size_bytes,
+        modified_at=datetime.fromtimestamp(document.identity.mtime_ns / 1e9, UTC),
+        known=dict(document.facts),
+        wanted=frozenset({"sha256"}) if inbox.duplicates != "process" else frozenset(),
+    )
+
+
+async def _not_taken(context: Context, document: Document, routing: Routing) -> Document:
+    if routing.ignored:
+        return await context.commit(
+            context.change(
+                document,
+                "ignored by rule",
+                {"rule": routing.rule},
+                state=DocumentState.SKIPPED,
+                filed=False,
+                due_at=context.clock.now(),
+                error=f"rule {routing.rule!r} ignores it",
+                waits_for=None,
+            )
+        )
+    hint = f"add or widen a rule, then: docferry retry {document.id}"
+    return await fail(context, document, f"no rule takes it: {routing.explanation_line}", hint)
+
+
+async def _earlier(context: Context, document: Document, plan: Plan, sha256: str | None) -> Document | None:
+    """An earlier document with the same bytes and the same plan, where the inbox cares about duplicates."""
+    if context.inbox(document).duplicates == "process" or sha256 is None or document.run > 1:
+        return None
+    earlier = await context.ledger.call(
+        lambda connection: find_same_content(connection, sha256, document.inbox, document.id)
+    )
+    if earlier is None or earlier.plan is None:
+        return None
+    same = planning.plan_fingerprint(earlier.plan) == planning.plan_fingerprint(plan)
+    return earlier if same else None
+
+
+async def _duplicate(
+    context: Context, document: Document, plan: Plan, facts: Mapping[str, Json], earlier: Document
+) -> Document:
+    document_known: dict[str, Any] = {
+        "plan": plan,
+        "provider": plan.provider,
+        "facts": facts,
+        "sha256": earlier.sha256,
+        "due_at": context.clock.now(),
+    }
+    detail = {"earlier": earlier.id, "rule": plan.rule}
+    if context.inbox(document).duplicates == "skip":
+        return await context.commit(
+            context.change(
+                document,
+                "skipped as a duplicate",
+                detail,
+                state=DocumentState.SKIPPED,
+                filed=False,
+                error=f"same bytes and plan as document {earlier.id}",
+                error_hint=f"its results: docferry why {earlier.id}",
+                waits_for=None,
+                **document_known,
+            )
+        )
+    return await context.commit(
+        context.change(
+            document,
+            "linked to an earlier result",
+            detail,
+            state=DocumentState.DELIVERING,
+            waits_for="the earlier result to be written again",
+            linked_to=earlier.id,
+            **document_known,
+        )
+    )

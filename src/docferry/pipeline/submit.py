@@ -1,0 +1,277 @@
+"""Sending a step: the intent is durable before the request leaves, the job id before anything else is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from docferry.errors import Ambiguous, DocumentChanged, Parked, ProviderError, Unavailable
+from docferry.failpoints import failpoint
+from docferry.models import Document, DocumentState, Json, Step, StepState
+from docferry.pipeline import retry, settle
+from docferry.pipeline import steps as planning
+from docferry.pipeline.context import Context, Service
+from docferry.pipeline.ending import cancel_unsent, fail, try_later
+from docferry.pipeline.finishing import finish_step, point_at_result
+from docferry.providers.base import Accepted, Answered, Pointed, Submission
+from docferry.providers.mode import choose_mode
+
+LOST_AT, LOOKS = "lost_at", "looks"  # kept in the step's outcome while its fate is being settled
+
+
+async def submit(context: Context, document: Document, steps: Sequence[Step]) -> Document:
+    """Sends the present step. Ends in waiting, the next step, delivering, queued for later, held or failed."""
+    if document.cancel_requested:
+        return await cancel_unsent(context, document)
+    service = context.service(document.provider)
+    existing = planning.current_step(document, steps)
+    resend = existing is not None and existing.state in (StepState.PLANNED, StepState.SUBMITTING)
+    mode = _mode(service, document)
+    step = planning.intend(document, existing, mode, context.clock.now(), resend=resend)
+    document = await context.commit(
+        context.change(
+            document,
+            "submitting",
+            {"endpoint": step.endpoint, "provider": step.provider, "attempt": step.attempt, "mode": mode},
+            steps=(step,),
+            state=DocumentState.SUBMITTING,
+            waits_for=f"{step.provider} to take the {step.endpoint} request",
+        )
+    )
+    failpoint("submit.intended")
+    submission = _submission(context, service, document, step, planning.inputs(steps, step.index))
+    try:
+        answer = await service.provider.submit(submission, context.work_folder(document) / planning.answer_name(step))
+    except DocumentChanged as error:
+        return await _read_again(context, document, step, error)
+    except ProviderError as error:
+        return await _not_taken(context, service, document, step, error)
+    finally:
+        context.uploads.pop(document.id, None)
+    failpoint("submit.answered")
+    service.gate.succeeded(context.clock.now())
+    context.metrics.submitted(step.provider, step.endpoint, "accepted")
+    return await _taken(context, document, step, steps, answer)
+
+
+async def settle_lost(context: Context, document: Document, steps: Sequence[Step]) -> Document:
+    """Goes on with a submission whose outcome is unknown: a crash, a cut connection, a timeout after the last byte."""
+    service = context.service(document.provider)
+    step = planning.current_step(document, steps)
+    if step is None:  # the intent and its row are one commit, so this ledger was edited by hand
+        return await context.commit(context.change(document, "queued again", state=DocumentState.QUEUED, due_at=0.0))
+    now = context.clock.now()
+    lost_at, looks = step.outcome.get(LOST_AT, now), step.outcome.get(LOOKS, 0)
+    verdict = settle.decide(
+        service.provider.capabilities,
+        step,
+        planning.plan_of(document).on_ambiguous,
+        lost_at=lost_at,
+        looks=looks,
+        now=now,
+    )
+    match verdict.what:
+        case settle.Settlement.RESEND:
+            return await context.commit(
+                context.change(
+                    document,
+                    "sending again under the same key",
+                    {"note": verdict.reason, "key": step.idempotency_key},
+                    state=DocumentState.QUEUED,
+                )
+            )
+        case settle.Settlement.LOOK:
+            return await _look(context, service, document, step, lost_at, looks)
+        case settle.Settlement.WAIT:
+            return await context.commit(
+                context.change(
+                    document, "settling", {"note": verdict.reason}, due_at=verdict.at, waits_for=verdict.reason
+                )
+            )
+        case settle.Settlement.RESUBMIT:
+            return await _resubmit(context, document, step, verdict.reason)
+        case settle.Settlement.HOLD:
+            return await _hold(context, document, step, verdict.reason)
+
+
+def _mode(service: Service, document: Document) -> str:
+    plan = planning.plan_of(document)
+    return choose_mode(
+        service.provider.capabilities,
+        service.config,
+        plan.mode,
+        endpoint=planning.planned_step(document).endpoint,
+        pages=document.pages,
+        size_bytes=document.size_bytes,
+        is_chain=len(plan.steps) > 1,
+    )
+
+
+def _submission(
+    context: Context, service: Service, document: Document, step: Step, inputs: Mapping[str, Json]
+) -> Submission:
+    upload = None
+    if step.endpoint in planning.UPLOADING:
+        upload = planning.make_upload(document, lambda sent_bytes: context.uploads.update({document.id: sent_bytes}))
+    return Submission(
+        endpoint=step.endpoint,
+        options=step.options,
+        mode=step.mode,
+        idempotency_key=step.idempotency_key,
+        upload_name=step.upload_names[-1],
+        upload=upload,
+        inputs=inputs,
+        timeout_s=service.config.job_timeout_s if step.mode == "sync" else None,
+    )
+
+
+async def _taken(
+    context: Context, document: Document, step: Step, steps: Sequence[Step], answer: Accepted | Answered | Pointed
+) -> Document:
+    now = context.clock.now()
+    step = replace(
+        step,
+        accepted_at=now,
+        job_id=answer.job_id,
+        sent_bytes=answer.sent.size_bytes if answer.sent else step.sent_bytes,
+        sent_sha256=answer.sent.sha256 if answer.sent else step.sent_sha256,
+        credits=answer.credits,
+        warnings=answer.warnings,
+        outcome={},
+    )
+    sha256 = answer.sent.sha256 if answer.sent else document.sha256
+    if isinstance(answer, Accepted):
+        step = replace(step, state=StepState.WAITING)
+        return await context.commit(
+            context.change(
+                document,
+                "accepted",
+                {"job": answer.job_id, "provider": step.provider, "endpoint": step.endpoint},
+                steps=(step,),
+                state=DocumentState.WAITING,
+                due_at=context.pace.first_poll_at(step, document, now),
+                attempts=0,
+                sha256=sha256,
+                waits_for=f"job {answer.job_id} of {step.provider}",
+            )
+        )
+    document = replace(document, sha256=sha256)  # made durable by the commit that follows
+    if isinstance(answer, Pointed):
+        return await point_at_result(context, document, step, answer)
+    return await finish_step(context, document, step, steps, answer)
+
+
+async def _not_taken(
+    context: Context, service: Service, document: Document, step: Step, error: ProviderError
+) -> Document:
+    """The request did not give a job: whose trouble it is decides what happens."""
+    now = context.clock.now()
+    context.metrics.submitted(step.provider, step.endpoint, type(error).__name__)
+    context.metrics.error(step.provider, type(error).__name__)
+    match error:
+        case Parked():
+            service.gate.park(now, error)
+            return await _refused(context, document, step, error, spend_attempt=False)
+        case Unavailable():
+            service.gate.trouble(now, error)
+            return await _refused(context, document, step, error, spend_attempt=not error.throttled)
+        case Ambiguous():
+            service.gate.trouble(now, error)
+            return await _answer_lost(context, document, step, error)
+        case _:
+            return await fail(context, document, f"{step.endpoint}: {error.message}", error.hint, step=step)
+
+
+async def _refused(
+    context: Context, document: Document, step: Step, error: Unavailable, *, spend_attempt: bool
+) -> Document:
+    """Nothing was accepted: the step's row says so, and the document waits for another try."""
+    step = replace(step, state=StepState.PLANNED, error=error.message)
+    return await try_later(context, document, step, error, spend_attempt=spend_attempt)
+
+
+async def _answer_lost(context: Context, document: Document, step: Step, error: Ambiguous) -> Document:
+    """Outcome unknown: stays in submitting, where ``settle_lost`` takes it up."""
+    now = context.clock.now()
+    decision = retry.decide(error, document.attempts, now, context.rng)
+    if isinstance(decision, retry.GiveUp):
+        return await _hold(context, document, step, f"{decision.reason}: {error.message}")
+    step = replace(step, lost_answers=step.lost_answers + 1, error=error.message, outcome={LOST_AT: now, LOOKS: 0})
+    return await context.commit(
+        context.change(
+            document,
+            "answer lost",
+            {"reason": error.message, "provider": step.provider, "lost_answers": step.lost_answers},
+            steps=(step,),
+            attempts=document.attempts + 1,
+            due_at=decision.at,
+            waits_for=f"settling a submission whose answer was lost: {error.message}",
+        )
+    )
+
+
+async def _look(
+    context: Context, service: Service, document: Document, step: Step, lost_at: float, looks: int
+) -> Document:
+    """Reads the provider's listing for any name under which this step was ever sent."""
+    now = context.clock.now()
+    try:
+        found = await service.provider.find_lost(step.upload_names, step.intent_at or lost_at)
+    except ProviderError as error:
+        if isinstance(error, Parked):
+            service.gate.park(now, error)
+        return await try_later(context, document, step, error, spend_attempt=False, state=DocumentState.SUBMITTING)
+    if found is not None:
+        return await _taken(context, document, step, (), found)
+    step = replace(step, outcome={LOST_AT: lost_at, LOOKS: looks + 1})
+    return await context.commit(
+        context.change(document, "not in the listing yet", {"looks": looks + 1}, steps=(step,), due_at=now)
+    )
+
+
+async def _resubmit(context: Context, document: Document, step: Step, why: str) -> Document:
+    step = replace(step, state=StepState.FAILED, outcome={})
+    return await context.commit(
+        context.change(
+            document,
+            "submitting again",
+            {"reason": why, "key": step.idempotency_key},
+            steps=(step,),
+            state=DocumentState.QUEUED,
+            warnings=(*document.warnings, f"{step.endpoint} was submitted again: {why}"),
+        )
+    )
+
+
+async def _hold(context: Context, document: Document, step: Step, why: str) -> Document:
+    step = replace(step, state=StepState.FAILED, outcome={})
+    return await context.commit(
+        context.change(
+            document,
+            "held",
+            {"reason": why},
+            steps=(step,),
+            state=DocumentState.HELD,
+            error=why,
+            error_hint=f"docferry retry {document.id} sends it again; docferry cancel {document.id} gives it up",
+            waits_for="a person: docferry retry or docferry cancel",
+        )
+    )
+
+
+async def _read_again(context: Context, document: Document, step: Step, error: DocumentChanged) -> Document:
+    """The file changed while it was read; nothing was accepted. It is routed anew with its new content."""
+    step = replace(step, state=StepState.PLANNED, error=error.message)
+    return await context.commit(
+        context.change(
+            document,
+            "changed while it was read",
+            {"reason": error.message},
+            steps=(step,),
+            state=DocumentState.QUEUED,
+            plan=None,
+            sha256=None,
+            due_at=context.clock.now() + context.inbox(document).settle_s,
+            waits_for="the file to stop changing",
+        )
+    )
