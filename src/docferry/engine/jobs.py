@@ -1,0 +1,349 @@
+"""Jobs from acceptance to their end: the ledger decides, the pool works, waiting callers are told.
+
+A job is durable before anyone hears of its id. What was pending or processing when a server died is pending again when
+the next one starts, and is run again; a job that was being processed at three such deaths is blamed for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from docferry.engine import sqlite
+from docferry.engine.errors import JobFailure, Refusal, busy
+from docferry.engine.fetch import Fetcher, FetchFailed
+from docferry.engine.files import sync_file, sync_folder
+from docferry.engine.pool import Assignment, Outcome, Pool, ProcessPool, Verdict
+from docferry.engine.records import Artefact, Job, JobStatus, Link, NewJob
+from docferry.engine.settings import EngineSettings
+from docferry.engine.store import Ending, Store, new_id
+
+log = logging.getLogger(__name__)
+
+DEATHS_BLAMED_ON_A_JOB = 3
+LEDGER_PAUSE_S = 1.0  # before an outcome that could not be written is tried again
+QUEUE_PAUSE_S = 15  # Retry-After when too many jobs wait
+BATCH_KINDS = ("pulse.batch",)  # they have children and no work of their own
+
+
+class Jobs:
+    """Also the pool's owner: it says what a task is when its turn has come, and records what became of it."""
+
+    def __init__(self, settings: EngineSettings, store: Store, failed: Callable[[BaseException], None]) -> None:
+        self.store = store
+        self._settings = settings
+        self._fetcher = Fetcher(settings.limits, allow_private=settings.allow_private_urls)
+        self._pool: Pool = ProcessPool(
+            self,
+            workers=settings.worker_count,
+            memory_bytes=settings.limits.memory_bytes,
+            scratch=settings.state / "scratch",
+            failed=failed,
+        )
+        self._failed = failed
+        self._changed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._events: dict[str, asyncio.Queue[Mapping[str, Any]]] = {}
+        self._fetches: dict[str, asyncio.Task[None]] = {}
+        self._closing = asyncio.Event()
+
+    async def start(self) -> None:
+        """Take up what an earlier server left, then work."""
+        for job in self.store.unfinished():
+            await self._take_up(job)
+        self._pool.start()
+
+    async def close(self) -> None:
+        """Stop working. What is unfinished stays so in the ledger."""
+        self.release()
+        for fetch in self._fetches.values():
+            fetch.cancel()
+        await asyncio.gather(*self._fetches.values(), return_exceptions=True)
+        await self._pool.close()
+
+    def release(self) -> None:
+        """Let callers that wait for jobs go: the server stops."""
+        self._closing.set()
+
+    async def submit(self, new: NewJob, upload: Path | None = None, *, job_id: str | None = None) -> Job:
+        """The accepted job; an earlier one if its idempotency key was seen before. ``upload`` becomes its input."""
+        if self._pool.waiting >= self._settings.limits.queued_jobs:
+            raise busy(f"{self._pool.waiting} jobs are waiting; try again later", QUEUE_PAUSE_S)
+        job_id = job_id or new_id()
+        if upload is not None:
+            await asyncio.to_thread(_settle_input, upload, self.store.folder(job_id))
+        accepted_id = await self.store.add(job_id, new, time.time())
+        if accepted_id != job_id:
+            await self._remove_folder(job_id)
+        job = self._known(accepted_id)
+        if accepted_id == job_id:
+            self._launch(job)
+        return job
+
+    async def submit_batch(self, parent: NewJob, children: list[tuple[NewJob, Path | None]]) -> tuple[Job, list[Job]]:
+        """A parent and its children, all or none; the earlier batch if the parent's idempotency key was seen before."""
+        if self._pool.waiting + len(children) > self._settings.limits.queued_jobs:
+            raise busy(f"{self._pool.waiting} jobs are waiting; try again later", QUEUE_PAUSE_S)
+        parent_id = new_id()
+        rows: list[tuple[str, NewJob]] = []
+        for child, upload in children:
+            child_id = new_id()
+            if upload is not None:
+                await asyncio.to_thread(_settle_input, upload, self.store.folder(child_id))
+            rows.append((child_id, child))
+        accepted_id = await self.store.add_batch((parent_id, parent), rows, time.time())
+        if accepted_id != parent_id:
+            for child_id, _ in rows:
+                await self._remove_folder(child_id)
+            return self._known(accepted_id), self.store.children(accepted_id)
+        accepted = self.store.children(parent_id)
+        for job in accepted:
+            self._launch(job)
+        return self._known(parent_id), accepted
+
+    def find(self, job_id: str) -> Job | None:
+        return self.store.find(job_id)
+
+    async def ended(self, job_id: str) -> Job:
+        """The job once it has ended. A Refusal (503) if the server stops before."""
+        while not (job := self._known(job_id)).status.has_ended:
+            changed = asyncio.create_task(self._changed[job_id].wait())
+            stopping = asyncio.create_task(self._closing.wait())
+            try:
+                await asyncio.wait({changed, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                changed.cancel()
+                stopping.cancel()
+            if self._closing.is_set():
+                raise Refusal("PROC_005", "the engine is stopping; the job goes on when it is started again")
+        return job
+
+    async def events(self, job_id: str) -> AsyncIterator[Mapping[str, Any]]:
+        """What the worker reports of the job, until it has ended. One listener for each job."""
+        queue: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+        self._events[job_id] = queue
+        waiting = asyncio.create_task(self.ended(job_id))
+        try:
+            while not waiting.done() or not queue.empty():
+                arriving = asyncio.create_task(queue.get())
+                await asyncio.wait({arriving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+                if arriving.done():
+                    yield arriving.result()
+                arriving.cancel()
+            waiting.result()
+        finally:
+            waiting.cancel()
+            self._events.pop(job_id, None)
+
+    async def cancel(self, job: Job) -> Job:
+        """Cancel an unfinished job and its children; its worker has been stopped when this returns."""
+        for child in self.store.children(job.id):
+            await self.cancel(child)
+        if not job.status.has_ended:
+            await self._end(job, Ending(JobStatus.CANCELED))
+            if (fetch := self._fetches.get(job.id)) is not None:
+                fetch.cancel()
+            await self._pool.cancel(job.id)
+        return self._known(job.id)
+
+    def result_path(self, job: Job) -> Path:
+        return self.store.folder(job.id) / "result.json"
+
+    async def remove(self, job: Job) -> None:
+        """Forget an ended job altogether."""
+        await self.store.forget([job.id])
+        await self._remove_folder(job.id)
+
+    # The pool's side.
+
+    async def begin(self, task_id: str) -> Assignment | None:
+        job = self.store.find(task_id)
+        if job is None or not await self.store.start(task_id, time.time()):
+            return None
+        self._notify(task_id)
+        settings = self._settings
+        documents = max(1, len(job.request.get("inputs", ())))
+        message = {
+            "id": job.id,
+            "kind": job.kind,
+            "request": job.request,
+            "folder": str(self.store.folder(job.id)),
+            "inputs": self._inputs(job),
+            "sources": self._sources(job),
+            "llm": _language_model(settings),
+            "max_pages": settings.limits.pages,
+            "threads": max(1, settings.cores // settings.worker_count),
+            "credits_used": self.store.counter("credits"),
+            "pages_used": self.store.counter("pages"),
+            "bills_credits": settings.credit_billing,
+            "hold_s": settings.hold_s,
+        }
+        return Assignment(message, settings.limits.job_time_s * documents)
+
+    async def finish(self, task_id: str, outcome: Outcome) -> None:
+        job = self.store.find(task_id)
+        if job is not None:
+            await self._end(job, self._ending(job, outcome))
+
+    def report(self, task_id: str, event: Mapping[str, Any]) -> None:
+        if (queue := self._events.get(task_id)) is not None:
+            queue.put_nowait(event)
+
+    # Steps.
+
+    async def _take_up(self, job: Job) -> None:
+        if job.kind in BATCH_KINDS:
+            await self._settle_parent(job.id)
+        elif job.status is JobStatus.PROCESSING and job.attempts >= DEATHS_BLAMED_ON_A_JOB:
+            message = f"the engine died {job.attempts} times while it worked on this document"
+            await self._end(job, Ending(JobStatus.FAILED, JobFailure("PROC_003", message)))
+        else:
+            await self.store.requeue(job.id, time.time())
+            self._launch(job)
+
+    def _launch(self, job: Job) -> None:
+        """Queue the job for a worker, after its document has been fetched if it must be."""
+        if job.source_url is None or self._input(job.id).exists():
+            self._pool.submit(job.client, job.id)
+            return
+        fetch = asyncio.create_task(self._fetch(job, job.source_url))
+        self._fetches[job.id] = fetch
+        fetch.add_done_callback(lambda done: self._fetch_ended(job.id, done))
+
+    def _fetch_ended(self, job_id: str, fetch: asyncio.Task[None]) -> None:
+        self._fetches.pop(job_id, None)
+        if not fetch.cancelled() and (error := fetch.exception()) is not None:
+            self._failed(error)
+
+    async def _fetch(self, job: Job, url: str) -> None:
+        target = self.store.folder(job.id) / "fetching"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            fetched = await self._fetcher.fetch(url, target)
+        except FetchFailed as error:
+            await self._end(job, Ending(JobStatus.FAILED, JobFailure(error.code, error.message)))
+            return
+        await asyncio.to_thread(_settle_input, target, target.parent)
+        if await self.store.set_input(job.id, fetched.name, fetched.size_bytes):
+            self._pool.submit(job.client, job.id)
+
+    async def _end(self, job: Job, ending: Ending) -> None:
+        """Record the end, whatever it takes, then tell everyone who waits. The first recorded end counts."""
+        while True:
+            try:
+                is_first = await self.store.end(job.id, ending, time.time())
+                break
+            except sqlite.DatabaseError:
+                log.exception("an outcome could not be recorded, trying again job=%s", job.id)
+                await asyncio.sleep(LEDGER_PAUSE_S)
+        if is_first:
+            log.info("job ended job=%s kind=%s state=%s", job.id, job.kind, ending.status)
+            await self._clear_input(job.id)
+        self._notify(job.id)
+        if job.parent_id is not None and is_first:
+            await self._settle_parent(job.parent_id)
+
+    async def _settle_parent(self, parent_id: str) -> None:
+        parent = self._known(parent_id)
+        children = self.store.children(parent_id)
+        if not parent.status.has_ended and all(child.status.has_ended for child in children):
+            pages = sum(child.pages or 0 for child in children)
+            await self._end(parent, Ending(JobStatus.COMPLETED, pages=None, facts={"pages": pages}))
+
+    def _ending(self, job: Job, outcome: Outcome) -> Ending:
+        if outcome.verdict is Verdict.CANCELED:
+            return Ending(JobStatus.CANCELED)
+        failure = _failure(outcome, self._settings)
+        if failure is not None:
+            return Ending(JobStatus.FAILED, failure)
+        facts = outcome.answer["facts"]
+        artefacts = tuple(
+            Artefact(entry["id"], entry["kind"], job.owner, job.id, entry["payload"]) for entry in facts["saved"]
+        )
+        return Ending(
+            JobStatus.COMPLETED,
+            pages=facts["pages"],
+            result_bytes=facts["result_bytes"],
+            link=self._link(job, facts),
+            facts=facts["pointer"],
+            artefacts=artefacts,
+            credits=facts["credits"],
+        )
+
+    def _link(self, job: Job, facts: Mapping[str, Any]) -> Link:
+        large = self._settings.large_results
+        has_links = job.kind in {"pulse.extract", "pulse.split", "pulse.schema", "pulse.tables"}
+        is_large = (facts["pages"] or 0) >= large.pages or facts["result_bytes"] >= large.bytes
+        return Link.READY if has_links and is_large else Link.NONE
+
+    def _inputs(self, job: Job) -> list[dict[str, str]]:
+        named = job.request.get("inputs")
+        folder = self.store.folder(job.id)
+        if named is not None:
+            return [{"path": str(folder / entry["file"]), "name": entry["name"]} for entry in named]
+        path = self._input(job.id)
+        return [{"path": str(path), "name": job.input_name or "document"}] if path.exists() else []
+
+    def _sources(self, job: Job) -> dict[str, str]:
+        """Where the saved extractions lie that the job works on; one that has expired is simply not there."""
+        wanted = job.request.get("extraction_ids") or [job.request.get("extraction_id")]
+        found = [self.store.artefact(extraction_id) for extraction_id in wanted if extraction_id]
+        return {
+            artefact.id: str(self.store.folder(artefact.job_id) / artefact.payload["file"])
+            for artefact in found
+            if artefact is not None
+        }
+
+    def _input(self, job_id: str) -> Path:
+        return self.store.folder(job_id) / "input"
+
+    def _known(self, job_id: str) -> Job:
+        job = self.store.find(job_id)
+        if job is None:
+            raise Refusal("JOB_001", "the job is no longer kept")
+        return job
+
+    def _notify(self, job_id: str) -> None:
+        if (event := self._changed.pop(job_id, None)) is not None:
+            event.set()
+
+    async def _clear_input(self, job_id: str) -> None:
+        folder = self.store.folder(job_id)
+        for path in [*folder.glob("input*"), *folder.glob("fetching*")]:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def _remove_folder(self, job_id: str) -> None:
+        await asyncio.to_thread(shutil.rmtree, self.store.folder(job_id), ignore_errors=True)
+
+
+def _failure(outcome: Outcome, settings: EngineSettings) -> JobFailure | None:
+    limits = settings.limits
+    match outcome.verdict:
+        case Verdict.TOO_LONG:
+            return JobFailure("PROC_001", f"it took longer than {limits.job_time_s:g} s; send fewer pages at a time")
+        case Verdict.TOO_LARGE:
+            megabytes = limits.memory_bytes // (1024 * 1024)
+            return JobFailure("PROC_002", f"it needed more than {megabytes} MB of memory; send fewer pages at a time")
+        case Verdict.DIED:
+            return JobFailure("PROC_003", "the document brought its worker process down; it may be damaged")
+    failure = outcome.answer.get("failure")
+    return JobFailure(failure["code"], failure["message"]) if failure else None
+
+
+def _language_model(settings: EngineSettings) -> dict[str, Any] | None:
+    llm = settings.llm
+    return {"url": llm.url, "model": llm.model, "key": llm.key} if llm else None
+
+
+def _settle_input(upload: Path, folder: Path) -> None:
+    """Make ``upload`` the durable input of the job in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sync_file(upload)
+    upload.rename(folder / "input")
+    for changed in (folder, folder.parent, folder.parent.parent):
+        sync_folder(changed)

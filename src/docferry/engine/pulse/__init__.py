@@ -1,0 +1,1 @@
+"""The Pulse dialect: its routes, its options, and the shapes of its answers."""
