@@ -11,6 +11,7 @@ from docferry.config.keys import readable_by_others
 from docferry.config.models import InboxConfig, ProviderConfig
 from docferry.config.problems import Path, Problem
 from docferry.config.rulechecks import rule_problems
+from docferry.config.rules import FACT_NAMES
 from docferry.config.translate import did_you_mean
 from docferry.config.written import Written
 from docferry.config.yamlsource import Source
@@ -28,7 +29,7 @@ def problems_in(written: Written) -> list[Problem]:
 
 def _inbox_problems(written: Written) -> Iterator[Problem]:
     seen: set[str] = set()
-    for index, inbox in enumerate(written.file.inboxes):
+    for index, inbox in written.inboxes:
         path: Path = ("inboxes", index)
         if inbox.name in seen:
             yield written.source.problem((*path, "name"), f"the inbox {inbox.name} again", wanted="a name of its own")
@@ -58,11 +59,7 @@ def _filing_problems(inbox: InboxConfig, source: Source, path: Path) -> Iterator
 
 
 def _provider_problems(written: Written) -> Iterator[Problem]:
-    # Imported here: options and dialects belong to the providers, which stand above the configuration; every
-    # problem must nevertheless be reported at once.
-    from docferry.providers.options import ENDPOINTS
-
-    dialects = sorted(ENDPOINTS)
+    dialects = known_dialects()
     for name, provider in written.file.providers.items():
         path: Path = ("providers", name)
         source = written.source
@@ -80,6 +77,19 @@ def _provider_problems(written: Written) -> Iterator[Problem]:
             given = "both url and engine" if provider.url else "neither url nor engine"
             yield source.problem(path, given, wanted='url: "https://…" or engine: embedded')
         yield from _key_problems(provider, source, path)
+
+
+def known_dialects() -> list[str]:
+    """The dialects that can be used, third parties' included.
+
+    Imported inside: dialects belong to the providers, which stand above the configuration, and yet everything
+    that is wrong must be reported at once.
+    """
+    from importlib.metadata import entry_points
+
+    from docferry.providers.options import ENDPOINTS
+
+    return sorted({*ENDPOINTS, *(entry.name for entry in entry_points(group="docferry.dialects"))})
 
 
 def _key_problems(provider: ProviderConfig, source: Source, path: Path) -> Iterator[Problem]:
@@ -105,10 +115,10 @@ def _is_loopback(url: str) -> bool:
 
 def _test_problems(written: Written) -> Iterator[Problem]:
     rules = [rule.name for rule, _, _ in written.rules]
-    inboxes = [inbox.name for inbox in written.file.inboxes]
+    inboxes = list(written.inbox_names)
     for test, source, index in written.tests:
         path: Path = ("tests", index)
-        if test.expect.rule is not None and test.expect.rule not in rules:
+        if written.whole and test.expect.rule is not None and test.expect.rule not in rules:
             hint = did_you_mean(test.expect.rule, rules)
             yield source.problem((*path, "expect", "rule"), f"there is no rule {test.expect.rule}", hint=hint)
         if test.inbox is not None and test.inbox not in inboxes:
@@ -116,5 +126,11 @@ def _test_problems(written: Written) -> Iterator[Problem]:
             yield source.problem((*path, "inbox"), f"there is no inbox {test.inbox}", hint=hint)
         if test.inbox is None and len(inboxes) > 1 and "inbox" not in test.facts:
             yield source.problem(path, "inbox is missing", wanted=f"one of {', '.join(inboxes)}")
+        for fact in test.facts:
+            if fact not in FACT_NAMES:
+                wanted, hint = f"one of {', '.join(FACT_NAMES)}", did_you_mean(fact, list(FACT_NAMES))
+                yield source.problem(
+                    (*path, "facts", fact), f"there is no fact {fact}", at_key=True, wanted=wanted, hint=hint
+                )
         if test.file is None and not test.facts:
             yield source.problem(path, "neither file nor facts", wanted="file: PATH or facts: {name: value}")

@@ -6,23 +6,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from docferry.config.checks import problems_in
 from docferry.config.models import Config, ConfigFile, RulesFile
+from docferry.config.parts import Part, read_part
 from docferry.config.problems import Problem
-from docferry.config.rules import RuleConfig, RuleTest
-from docferry.config.translate import problems_of
 from docferry.config.written import Written
-from docferry.config.yamlsource import Source, read_source
 from docferry.errors import ConfigError, UsageError
 
 NAME = "docferry.yaml"
 SYSTEM_PATH = Path("/etc/docferry/docferry.yaml")
-
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def find_config(explicit: Path | None, environ: Mapping[str, str]) -> Path:
@@ -50,44 +43,36 @@ def rules_files(path: Path) -> list[Path]:
 def load(path: Path, *, environ: Mapping[str, str]) -> Config:
     """The configuration at ``path``. ConfigError holds every problem that can be known without a document."""
     path = path.absolute()
-    problems: list[Problem] = []
-    main = _read(path, path.name, ConfigFile, problems)
-    parts = [_read(extra, f"rules.d/{extra.name}", RulesFile, problems) for extra in rules_files(path)]
-    written = _join(main, parts)
+    main = read_part(path, path.name, ConfigFile)
+    parts = [read_part(extra, f"rules.d/{extra.name}", RulesFile) for extra in rules_files(path)]
+    problems = [problem for part in (main, *parts) for problem in part.problems]
+    written = _join(main, parts) if main.file is not None else None
     if written is not None:
         problems += problems_in(written)
     if problems or written is None:
-        ordered = sorted(
-            dict.fromkeys(problems), key=lambda problem: (problem.file != path.name, problem.file, problem.line)
-        )
+        ordered = sorted(dict.fromkeys(problems), key=lambda problem: _order(problem, path.name))
         raise ConfigError([str(problem) for problem in ordered])
     return _resolve(path, written, environ)
 
 
-def _read(path: Path, shown_as: str, model: type[_Model], problems: list[Problem]) -> tuple[Source, _Model | None]:
-    source = read_source(path, shown_as)
-    problems += source.problems
-    if source.data is None and source.problems:
-        return source, None
-    try:
-        return source, model.model_validate(source.data, by_alias=True, by_name=False, context={"base": path.parent})
-    except ValidationError as error:
-        problems += problems_of(error, source, model)
-        return source, None
+def _order(problem: Problem, main: str) -> tuple[bool, str, int, int]:
+    return (problem.file != main, problem.file, problem.line, problem.column)
 
 
-def _join(main: tuple[Source, ConfigFile | None], parts: list[tuple[Source, RulesFile | None]]) -> Written | None:
+def _join(main: Part, parts: list[Part]) -> Written:
     """The rules of rules.d come first, in file order, so that the main file's last rule stays the last."""
-    source, file = main
-    if file is None:
-        return None
-    rules: list[tuple[RuleConfig, Source, int]] = []
-    tests: list[tuple[RuleTest, Source, int]] = []
-    for part_source, part in [*parts, (source, file)]:
-        if part is not None:
-            rules += [(rule, part_source, index) for index, rule in enumerate(part.rules)]
-            tests += [(test, part_source, index) for index, test in enumerate(part.tests)]
-    return Written(source, file, tuple(rules), tuple(tests))
+    assert isinstance(main.file, ConfigFile)
+    every = [*parts, main]
+    return Written(
+        source=main.source,
+        file=main.file,
+        inboxes=main.inboxes,
+        rules=tuple((rule, part.source, index) for part in every for index, rule in part.rules),
+        tests=tuple((test, part.source, index) for part in every for index, test in part.tests),
+        inbox_names=main.names("inboxes"),
+        provider_names=main.names("providers"),
+        whole=all(part.whole for part in every),
+    )
 
 
 def _resolve(path: Path, written: Written, environ: Mapping[str, str]) -> Config:
@@ -111,6 +96,7 @@ def _resolve(path: Path, written: Written, environ: Mapping[str, str]) -> Config
         rules_hash=_hash(written),
         sources=(path, *rules_files(path)),
         origins={rule.name: source.where(("rules", index)) for rule, source, index in written.rules},
+        test_origins=tuple(source.where(("tests", index)) for _, source, index in written.tests),
     )
 
 

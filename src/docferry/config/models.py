@@ -305,6 +305,7 @@ class Config:
     rules_hash: str
     sources: tuple[Path, ...]
     origins: Mapping[str, str] = field(default_factory=dict)  # rule name to file:line
+    test_origins: tuple[str, ...] = ()  # file:line of each test
 
     def inbox(self, name: str) -> InboxConfig:
         """The inbox of that name; KeyError if there is none."""

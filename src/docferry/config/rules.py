@@ -25,6 +25,9 @@ from docferry.config.values import (
 )
 from docferry.models import Json
 
+FACT_NAMES = (
+    "inbox", "path", "name", "size", "modified", "now", "type", "pages", "encrypted", "text", "class", "sha256",
+)  # fmt: skip
 ENDPOINTS = ("extract", "split", "schema", "tables", "classify")
 
 

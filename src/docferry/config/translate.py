@@ -39,7 +39,13 @@ _YAML_11_TRUTH = {"yes": "true", "on": "true", "y": "true", "no": "false", "off"
 def problems_of(error: ValidationError, source: Source, model: type[BaseModel]) -> list[Problem]:
     """Every problem in ``error``, at its place in ``source``."""
     schema = model.model_json_schema()
-    return [_problem(detail, source, schema) for detail in error.errors(include_url=False)]
+    details = error.errors(include_url=False)
+    return [_problem(detail, source, schema) for detail in details if not _merely_emptied(detail)]
+
+
+def _merely_emptied(detail: ErrorDetails) -> bool:
+    """True for a list that seems too short only because its items are wrong, which is said of each of them."""
+    return detail["type"] == "too_short" and bool(detail["input"])
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -93,7 +99,7 @@ def _wanted(kind: str, context: Mapping[str, Any], message: str) -> str:
         key, words = _LIMITS[kind]
         return f"{words} {context[key]}"
     if kind in ("too_short", "string_too_short"):
-        return f"at least {context['min_length']}"
+        return "at least one"
     return _PLAIN_WANTED.get(kind, message)
 
 

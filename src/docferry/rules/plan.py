@@ -25,7 +25,9 @@ def needs_sha256(decision: Decision) -> bool:
 def plan_of(matched: Matched, facts: Facts, document_id: str, rules_hash: str) -> Plan:
     """The plan for one document. ``facts`` hold ``sha256`` where ``needs_sha256`` says so."""
     decision = matched.decision
-    own_groups = groups(matched.rule.config.when, comparable(facts))
+    own_groups: dict[str, str] = {}
+    for rule in (*matched.continued, matched.rule):
+        own_groups |= groups(rule.config.when, comparable(facts))
     values, moment = values_of(facts, document_id, own_groups), moment_of(facts)
     deliver, fallback, defaults = decision.deliver, decision.fallback, Plan("", "", "", ())
     assert decision.provider is not None  # the configuration's checks saw to it

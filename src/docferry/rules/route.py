@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from docferry.config.models import Config
 from docferry.errors import FactError
 from docferry.models import Json, Plan
-from docferry.rules.evaluate import Matched, NeedFacts, RuleSet, Unreadable, evaluate
+from docferry.rules.decide import decide
+from docferry.rules.evaluate import Matched, NeedFacts, Outcome, RuleSet, Unreadable
 from docferry.rules.explanation import Explanation, explain, fact_problem
-from docferry.rules.known import cheap_facts, unreadable, unreadable_reason, without_unreadable
+from docferry.rules.known import cheap_facts, unreadable_reason, without_unreadable
 from docferry.rules.plan import needs_sha256, plan_of
 from docferry.rules.sidecar import apply_sidecar, read_sidecar
 
@@ -79,43 +80,46 @@ class Router:
     async def route(self, candidate: Candidate) -> Routing:
         """What the rules decide. FactError: it hangs on a fact that cannot be read. RoutingError: a bad sidecar."""
         facts = self._known(candidate)
-        facts |= await self._read(candidate.file, candidate.wanted - facts.keys())
-        while isinstance(outcome := evaluate(self.rules, facts), NeedFacts):
-            facts |= await self._read(candidate.file, outcome.names)
-        if isinstance(outcome, Unreadable):
-            rule = outcome.rule.config.name
-            hint = "narrow the rule, or mend the file and drop it again"
-            raise FactError(f"rule {rule!r} cannot be decided: {fact_problem(outcome.missing)}", hint=hint)
-        if not isinstance(outcome, Matched):
-            return Routing(None, facts, self.rules)
-        name = outcome.rule.config.name
-        if outcome.rule.config.ignore:
-            return Routing(None, facts, self.rules, ignored=True, rule=name)
-        return await self._planned(candidate, facts, outcome)
+
+        async def read(names: frozenset[str]) -> dict[str, Json]:
+            return await self._reader.read(candidate.file, names)
+
+        if missing := candidate.wanted - facts.keys():
+            facts |= await read(missing)
+        outcome, facts = await decide(self.rules, facts, read)
+        return conclude(self._config, self.rules, outcome, facts, candidate.file, candidate.id)
 
     def _known(self, candidate: Candidate) -> dict[str, Json]:
-        modified_at = candidate.modified_at.astimezone(UTC).timestamp()
+        modified_at = candidate.modified_at.timestamp()
         cheap = cheap_facts(candidate.inbox, candidate.path, candidate.size_bytes, modified_at, self._now())
         return {**without_unreadable(candidate.known), **cheap}
 
-    async def _read(self, file: Path, names: frozenset[str]) -> dict[str, Json]:
-        if not names:
-            return {}
-        values = await self._reader.read(file, names)
-        return {name: values.get(name, unreadable("the reader gave no answer")) for name in names}
 
-    async def _planned(self, candidate: Candidate, facts: dict[str, Json], matched: Matched) -> Routing:
-        name = matched.rule.config.name
-        if needs_sha256(matched.decision):
-            facts |= await self._read(candidate.file, frozenset({"sha256"}) - facts.keys())
-            if reason := unreadable_reason(facts["sha256"]):
-                raise FactError(f"rule {name!r} uses {{sha256}}, which cannot be read: {reason}")
-        plan = plan_of(matched, facts, candidate.id, self._config.rules_hash)
-        if matched.rule.classifies:
-            return Routing(plan, facts, self.rules, rule=name)
-        inbox = self._config.inbox(candidate.inbox)
-        sidecar = read_sidecar(candidate.file, inbox)
-        if sidecar is None:
-            return Routing(plan, facts, self.rules, rule=name)
-        plan, warnings = apply_sidecar(plan, sidecar, inbox, self._config, matched.decision.extra)
-        return Routing(plan, facts, self.rules, rule=name, warnings=warnings)
+def conclude(
+    config: Config, rules: RuleSet, outcome: Outcome, facts: dict[str, Json], file: Path | None, document_id: str
+) -> Routing:
+    """What an outcome means for the document. Raises FactError and RoutingError as ``Router.route`` does."""
+    if isinstance(outcome, NeedFacts):
+        names = ", ".join(sorted(name.split(":", 1)[0] for name in outcome.names))
+        raise FactError(
+            f"rule {outcome.rule.config.name!r} asks for {names}, which is not known", hint="give it as a fact"
+        )
+    if isinstance(outcome, Unreadable):
+        hint = "narrow the rule, or mend the file and drop it again"
+        raise FactError(
+            f"rule {outcome.rule.config.name!r} cannot be decided: {fact_problem(outcome.missing)}", hint=hint
+        )
+    if not isinstance(outcome, Matched):
+        return Routing(None, facts, rules)
+    name = outcome.rule.config.name
+    if outcome.rule.config.ignore:
+        return Routing(None, facts, rules, ignored=True, rule=name)
+    if needs_sha256(outcome.decision) and (reason := unreadable_reason(facts["sha256"])):
+        raise FactError(f"rule {name!r} uses {{sha256}}, which cannot be read: {reason}")
+    plan = plan_of(outcome, facts, document_id, config.rules_hash)
+    inbox = config.inbox(facts["inbox"])
+    sidecar = read_sidecar(file, inbox) if file is not None and not outcome.rule.classifies else None
+    if sidecar is None:
+        return Routing(plan, facts, rules, rule=name)
+    plan, warnings = apply_sidecar(plan, sidecar, inbox, config, outcome.decision.extra)
+    return Routing(plan, facts, rules, rule=name, warnings=warnings)
