@@ -1,0 +1,95 @@
+"""The unit files, the package's scripts and the man page, as the tools that know them judge them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+SYSTEMD = Path(__file__).parents[2] / "systemd"
+UNITS = sorted(path.name for path in SYSTEMD.iterdir() if path.suffix in {".service", ".slice"})
+SERVICES = [name for name in UNITS if name.endswith(".service")]
+WORST_SCORE = 12  # of 100; systemd-analyze shows it as 1.2
+
+
+def run(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def laid_out(folder: Path, *drop_ins: str) -> list[Path]:
+    """A copy of the units in which the program exists, as verify wants it, with drop-ins for docferry.service."""
+    for name in UNITS:
+        text = (SYSTEMD / name).read_text()
+        (folder / name).write_text(re.sub(r"^ExecStart=.*$", "ExecStart=/bin/true", text, flags=re.MULTILINE))
+    for name in drop_ins:
+        target = folder / "docferry.service.d"
+        target.mkdir(exist_ok=True)
+        shutil.copy(SYSTEMD / "drop-ins" / name, target)
+    return [folder / name for name in UNITS]
+
+
+def systemd_version() -> int:
+    return int(run(["systemctl", "--version"]).stdout.split()[1])
+
+
+def test_systemd_has_nothing_to_say_against_the_units(possible: None, tmp_path: Path) -> None:
+    # verify exits with 0 for unknown keys and bad values, and only prints.
+    done = run(["systemd-analyze", "verify", "--man=no", *laid_out(tmp_path)])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("drop_in", sorted(path.name for path in (SYSTEMD / "drop-ins").iterdir()))
+def test_the_examples_are_good_drop_ins(possible: None, drop_in: str, tmp_path: Path) -> None:
+    if drop_in == "notify-reload.conf" and systemd_version() < 253:
+        pytest.skip("this systemd is older than what the example is for")
+    done = run(["systemd-analyze", "verify", "--man=no", *laid_out(tmp_path, drop_in)])
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_cage_is_tight(possible: None, service: str, tmp_path: Path) -> None:
+    laid_out(tmp_path)
+    done = run(["systemd-analyze", "security", "--offline=yes", f"--threshold={WORST_SCORE}", tmp_path / service])
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_an_instance_differs_from_the_service_in_nothing_but_its_name() -> None:
+    service = (SYSTEMD / "docferry.service").read_text().splitlines()
+    template = (SYSTEMD / "docferry@.service").read_text().splitlines()
+    changed = [line for line in difflib.ndiff(service, template) if line[0] in "+-"]
+    settings = {re.split("=", line[2:])[0] for line in changed if not line[2:].startswith("#")}
+    assert settings == {"Description", "ExecStart", "StateDirectory", "CacheDirectory", "RuntimeDirectory"}
+    assert all("%i" in line for line in changed if line[0] == "+" and not line[2:].startswith("#"))
+
+
+def test_the_packages_scripts_are_clean() -> None:
+    scripts = [SYSTEMD / "package" / name for name in ("build-deb", "postinst", "prerm", "postrm")]
+    done = run(["shellcheck", *scripts, Path(__file__).with_name("container.sh")])
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_containerfile_is_clean() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    done = run([hadolint, SYSTEMD / "Containerfile"])
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_manual_names_every_command_and_is_good_roff(tmp_path: Path) -> None:
+    from docferry.cli import COMMANDS
+
+    made = run([sys.executable, SYSTEMD / "package" / "man_page.py", SYSTEMD / "docferry.8.in", "1767225600"])
+    assert made.returncode == 0, made.stderr
+    page = tmp_path / "docferry.8"
+    page.write_text(made.stdout)
+    for command in COMMANDS:
+        assert f".SS docferry {command}" in made.stdout
+    rendered = run(["man", "--warnings", "--local-file", page])
+    assert rendered.returncode == 0
+    assert rendered.stderr == ""
+    assert "2026-01-01" in rendered.stdout
