@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from itertools import accumulate
 
@@ -33,11 +34,16 @@ def read_json(data: bytes | bytearray) -> Json:
     if _depth(data) > MAX_DEPTH:
         raise AnswerFault("too_deep", f"JSON nested deeper than {MAX_DEPTH} levels", passing=False)
     try:
-        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_no_constant)
+        text = data.decode("utf-8-sig")
+        return json.loads(text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         raise AnswerFault("not_json", "text that is not UTF-8", passing=True) from error
     except json.JSONDecodeError as error:
         raise _syntax_fault(error) from error
+    except AnswerFault:
+        raise
+    except ValueError as error:  # Python refuses to convert numbers of more than 4300 digits
+        raise AnswerFault("number_too_long", "JSON with a number of thousands of digits", passing=False) from error
     except RecursionError as error:
         raise AnswerFault("too_deep", "JSON nested too deeply", passing=False) from error
 
@@ -66,6 +72,13 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise AnswerFault("duplicate_keys", f"JSON that has the key {twice[:60]!r} twice", passing=False)
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise AnswerFault("not_finite", f"JSON with a number that is too large ({text[:20]})", passing=False)
     return value
 
 

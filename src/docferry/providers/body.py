@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+import httpcore
 import httpx
 
 from docferry.errors import DocumentChanged, IntakeError
@@ -148,6 +149,7 @@ class Body(httpx.AsyncByteStream):
         self.length = len(before) + len(after) + (self._document.length if self._document else 0)
         self.handed_over = False
         self.sent: SentFile | None = None
+        self.answered_early: Callable[[], bool] | None = None  # whether the server has spoken before the end
 
     async def open(self, run: RunBlocking) -> None:
         """Opens the document. DocumentChanged, IntakeError."""
@@ -175,6 +177,9 @@ class Body(httpx.AsyncByteStream):
         assert self._run is not None
         assert self._upload is not None
         while chunk := await self._run(document.read):
+            if self.answered_early and self.answered_early():
+                # httpcore's own way to say "stop sending and read the answer".
+                raise httpcore.WriteError("the server answered before the whole document was sent")
             yield chunk
             if self._upload.progress:
                 self._upload.progress(document.read_bytes)

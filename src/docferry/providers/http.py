@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 import time
@@ -21,6 +22,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -156,6 +158,27 @@ class HttpClient:
             raise unusable(fault, self._context(request), response.status_code) from fault
         return Reply(response.status_code, response.headers, data, value)
 
+    async def submit(self, request: Request, health: Request) -> Reply:
+        """Like ``send``. Where the upload broke in the middle, ``health`` is asked whether the key is the reason.
+
+        A server that refuses a request at its head may close the line while we still write; the network then
+        drops the refusal, and a wrong key would look like a bad connection for ever.
+        """
+        try:
+            return await self.send(request)
+        except Unavailable as error:
+            if error.status is None and request.body and not request.body.handed_over:
+                await self._raise_if_parked(health)
+            raise
+
+    async def _raise_if_parked(self, health: Request) -> None:
+        try:
+            await self.send(health)
+        except Parked:
+            raise
+        except ProviderError:
+            return  # it answers, or it does not: either way the first error says more
+
     async def download(self, request: Request, target: Path) -> Mapping[str, str]:
         """Streams an answer to ``target``, where it appears durable and whole or not at all. Gives its headers.
 
@@ -224,6 +247,8 @@ class HttpClient:
         prepared = self._client_for(request, own).build_request(
             request.method, url, params=request.query or None, headers=headers, content=request.body
         )
+        if request.body:
+            prepared.extensions["trace"] = _watch(request.body)
         if request.timeout_s is not None:
             prepared.extensions["timeout"]["read"] = request.timeout_s
         return await self._client_for(request, own).send(prepared, stream=True, follow_redirects=False)
@@ -280,7 +305,25 @@ class HttpClient:
             return Parked(message, hint=hint if certificate else None, needs_person=certificate)
         if request.context.call is Call.SUBMIT and request.body and request.body.handed_over:
             return Ambiguous(message, hint="the request was sent; whether it was accepted is not known")
+        if request.body and not request.body.handed_over:
+            return Unavailable(message, hint="the connection broke before the whole document was sent")
         return Unavailable(message)
+
+
+def _watch(body: Body) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+    """Lets ``body`` stop when the server has answered early: 401 and 413 need not wait for gigabytes.
+
+    Not through TLS, whose own messages make the socket readable as well.
+    """
+
+    async def trace(event: str, info: Mapping[str, Any]) -> None:
+        if event in ("connection.connect_tcp.complete", "connection.connect_unix_socket.complete"):
+            stream = info["return_value"]
+            body.answered_early = lambda: bool(stream.get_extra_info("is_readable"))
+        elif event == "connection.start_tls.started":
+            body.answered_early = None
+
+    return trace
 
 
 def _origin(url: str) -> tuple[str, str, int]:
@@ -338,7 +381,7 @@ _REASONS: Mapping[type[Exception], str] = {
 def _os_reason(error: Exception) -> str:
     cause = _cause(error, OSError)
     while isinstance(cause, OSError):
-        if cause.strerror:
-            return one_line(cause.strerror)
+        if cause.errno:
+            return os.strerror(cause.errno)  # asyncio puts addresses into ``strerror``
         cause = _cause(cause.__cause__ or cause.__context__, OSError)
     return "no connection" if isinstance(error, httpx.ConnectError) else "the connection was cut"

@@ -107,7 +107,7 @@ class NanonetsProvider:
         timeout_s = submission.timeout_s if synchronous else None
         request = Request("POST", wire.path, context, body, _headers(submission), timeout_s=timeout_s)
         try:
-            reply = await self._http.send(request)
+            reply = await self._http.submit(request, _list_request(1, page_size=1))
         except Rejected as error:
             raise _explained(error, submission) from error
         taken = await self._taken(reply, submission, answer)

@@ -84,7 +84,7 @@ class PulseProvider:
         context = Context(call=Call.SUBMIT, by_id=by_id, synchronous=synchronous)
         timeout_s = submission.timeout_s if synchronous else None
         request = Request("POST", wire.path, context, body, _headers(submission), timeout_s=timeout_s)
-        reply = await self._http.send(request)
+        reply = await self._http.submit(request, _health_request())
         taken = await self._taken(reply, answer, submission)
         return replace(taken, sent=body.sent)
 
@@ -171,9 +171,8 @@ class PulseProvider:
         return outputs_pulse.outputs(answers, formats)
 
     async def check(self) -> ProviderHealth:
-        request = Request("GET", f"/job/{HEALTH_JOB}", Context(call=Call.READ, by_id=True))
         try:
-            await self._http.send(request)
+            await self._http.send(_health_request())
         except ProviderError as error:
             return health(error)
         return ProviderHealth(True, True, "answers")
@@ -183,6 +182,10 @@ class PulseProvider:
 
     def _notes(self, reply: Reply) -> tuple[str, ...]:
         return deprecation_notes(reply.headers) if self._warn_on_deprecation else ()
+
+
+def _health_request() -> Request:
+    return Request("GET", f"/job/{HEALTH_JOB}", Context(call=Call.READ, by_id=True))
 
 
 def to_wire(submission: Submission) -> Wire:
