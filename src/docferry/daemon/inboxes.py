@@ -57,6 +57,7 @@ class Inboxes:
         self._desk = desk
         self._watcher = Watcher()
         self._inboxes: dict[str, Inbox] = {}
+        self._found_offline: set[str] = set()  # inboxes that were looked for in vain
         self._routed_first: set[str] = set()  # inboxes whose files are routed before they are claimed
         self._loop = asyncio.get_running_loop()
 
@@ -171,6 +172,10 @@ class Inboxes:
     # in the loop
 
     def _take_note(self, event: IntakeEvent) -> None:
+        if event.kind is EventKind.OFFLINE:
+            self._found_offline.add(event.inbox)
+        elif event.kind is EventKind.ONLINE:
+            self._found_offline.discard(event.inbox)
         task = self._loop.create_task(self._record(event))
         task.add_done_callback(_log_failure)
 
@@ -193,7 +198,7 @@ class Inboxes:
 
     def all_scanned(self) -> bool:
         """Whether every inbox was looked through once; one that is offline is not waited for."""
-        return all(status.scanned_once or not status.online for status in self._statuses())
+        return all(status.scanned_once or status.name in self._found_offline for status in self._statuses())
 
     def nothing_waits(self) -> bool:
         return all(status.waiting_count == 0 and status.scanned_once for status in self._statuses())
@@ -205,7 +210,7 @@ class Inboxes:
         return {
             status.name: status.reason or "offline"
             for status in self._statuses()
-            if not status.online and status.last_scan_at is not None
+            if status.name in self._found_offline
         }
 
     def mark_progress(self, progress: Progress) -> None:

@@ -1,0 +1,134 @@
+"""The commands say the same with and without a daemon, and retry and cancel work in every state."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from daemons import SAMPLES, Ferry, wait_for
+from peers.fake_provider import FakeProvider
+
+
+def fake_config(fake: FakeProvider) -> dict[str, object]:
+    return {"providers": {"local": {"dialect": "pulse", "url": fake.url}}}
+
+
+def test_status_jobs_and_why_of_a_running_and_a_stopped_daemon(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {}) as fake:
+        with Ferry(tmp_path, fake_config(fake)).start() as ferry:
+            ferry.drop(SAMPLES / "notes.txt", "acme/notes.txt")
+            [document] = ferry.wait_for_ended(1)
+            running = [ferry.ask("status"), ferry.ask("jobs"), ferry.ask("why", document.id)]
+            assert ferry.stop() == 0
+            stopped = [ferry.ask("status"), ferry.ask("jobs"), ferry.ask("why", document.id)]
+    assert running[0]["running"]
+    assert not stopped[0]["running"]
+    assert running[0]["inboxes"][0]["documents"] == stopped[0]["inboxes"][0]["documents"] == {"delivered": 1}
+    assert running[1:] == stopped[1:]
+    [why] = running[2]
+    assert [event["kind"] for event in why["events"]] == [
+        "claimed",
+        "routed",
+        "submitting",
+        "accepted",
+        "completed",
+        "delivering",
+        "writing results",
+        "delivered",
+    ]
+    assert why["steps"][0]["job_id"] in (ferry.outbox / "acme/notes.txt.receipt.json").read_text()
+
+
+def test_why_finds_a_document_by_every_name_it_has(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {}) as fake, Ferry(tmp_path, fake_config(fake)).start() as ferry:
+        dropped = ferry.drop(SAMPLES / "notes.txt", "acme/notes.txt")
+        [document] = ferry.wait_for_ended(1)
+        job = ferry.ask("why", document.id)[0]["steps"][0]["job_id"]
+        names = [
+            document.id,
+            document.id[:12],
+            job,
+            "acme/notes.txt",
+            str(dropped),
+            str(ferry.archive / "acme/notes.txt"),
+            str(ferry.outbox / "acme/notes.txt.md"),
+            document.sha256,
+        ]
+        for name in names:
+            assert [entry["id"] for entry in ferry.ask("why", str(name))] == [document.id], name
+
+
+def test_why_says_what_is_not_known(tmp_path: Path) -> None:
+    done = Ferry(tmp_path).command("why", "never-seen.pdf")
+    assert done.returncode == 1
+    assert "no document, job or file is known" in done.stdout
+
+
+def test_failed_document_is_retried_while_the_daemon_runs_and_while_it_does_not(tmp_path: Path) -> None:
+    failing = {"on": "any", "do": "job", "status": "failed", "message": "unsupported document", "times": 2}
+    with FakeProvider("pulse", {"faults": [failing]}) as fake, Ferry(tmp_path, fake_config(fake)).start() as ferry:
+        ferry.drop(SAMPLES / "notes.txt")
+        [document] = ferry.wait_for_ended(1)
+        assert document.state == "failed"
+        assert (ferry.failed / "notes.txt.error.json").exists()
+        fake.script["faults"] = []
+        assert ferry.command("retry", document.id).returncode == 0
+        wait_for(lambda: ferry.documents("delivered"), saying=ferry.log_text)
+        assert not (ferry.failed / "notes.txt").exists()
+        assert not (ferry.failed / "notes.txt.error.json").exists()
+        assert ferry.stop() == 0
+        assert ferry.command("retry", document.id).returncode == 0  # delivered: done anew from the start
+        assert [document.state for document in ferry.documents()] == ["queued"]
+        assert ferry.run_once().returncode == 0
+    assert sorted(path.name for path in ferry.archive.iterdir() if path.suffix == ".txt") == ["notes.txt"]
+    assert len(list(ferry.outbox.glob("notes.txt*"))) == 3  # the same names, replaced
+
+
+def test_cancel_tells_the_provider_and_puts_the_original_away(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {"job_s": 600}) as fake, Ferry(tmp_path, fake_config(fake)).start() as ferry:
+        ferry.drop(SAMPLES / "notes.txt")
+        [document] = wait_for(lambda: ferry.documents("waiting"), saying=ferry.log_text)
+        assert ferry.command("cancel", document.id).returncode == 0
+        [ended] = ferry.wait_for_ended(1)
+        assert ended.state == "canceled"
+        assert len(fake.stats()["cancels"]) == 1
+        assert (ferry.failed / "notes.txt").exists()
+        again = ferry.command("cancel", document.id)
+        assert again.returncode == 1
+        assert "has ended already" in again.stderr
+
+
+def test_file_moved_from_failed_back_into_the_inbox_is_a_new_document(tmp_path: Path) -> None:
+    failing = {"on": "any", "do": "job", "status": "failed", "message": "unsupported document", "times": 1}
+    with FakeProvider("pulse", {"faults": [failing]}) as fake, Ferry(tmp_path, fake_config(fake)).start() as ferry:
+        ferry.drop(SAMPLES / "notes.txt")
+        ferry.wait_for_ended(1)
+        (ferry.failed / "notes.txt").rename(ferry.inbox / "notes.txt")
+        states = {document.state.value for document in ferry.wait_for_ended(2)}
+    assert states == {"failed", "delivered"}
+
+
+def test_pause_and_resume_an_inbox(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {}) as fake, Ferry(tmp_path, fake_config(fake)).start() as ferry:
+        assert "paused" in ferry.command("pause", "scans").stdout
+        ferry.drop(SAMPLES / "notes.txt")
+        wait_for(lambda: ferry.ask("status")["inboxes"][0]["waiting_files"], saying=ferry.log_text)
+        assert ferry.ask("status")["inboxes"][0]["state"] == "paused"
+        assert ferry.documents() == []
+        ferry.command("resume", "scans")
+        assert [document.state for document in ferry.wait_for_ended(1)] == ["delivered"]
+
+
+def test_backup_is_a_whole_ledger_and_never_overwrites(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {}) as fake, Ferry(tmp_path, fake_config(fake)).start() as ferry:
+        ferry.drop(SAMPLES / "notes.txt")
+        ferry.wait_for_ended(1)
+        copy = tmp_path / "copy" / "ledger.sqlite"
+        copy.parent.mkdir()
+        assert ferry.command("backup", str(copy)).returncode == 0
+        assert ferry.command("backup", str(copy)).returncode == 2
+        assert ferry.stop() == 0
+    ferry.state.joinpath("ledger.sqlite").unlink()
+    copy.rename(ferry.state / "ledger.sqlite")
+    assert [entry["state"] for entry in ferry.ask("jobs")] == ["delivered"]
+    assert json.loads(ferry.command("audit", "--json").stdout)["ok"]
