@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from docferry.config.checks import problems_in
+from docferry.config.folders import user_folder, user_state
 from docferry.config.models import Config, ConfigFile, RulesFile
 from docferry.config.parts import Part, read_part
 from docferry.config.problems import Problem
@@ -24,7 +25,7 @@ def find_config(explicit: Path | None, environ: Mapping[str, str]) -> Path:
         if explicit.is_dir():
             return explicit / NAME
         return explicit
-    candidates = [Path(NAME), _user_folder(environ, "XDG_CONFIG_HOME", ".config") / NAME, SYSTEM_PATH]
+    candidates = [Path(NAME), user_folder(environ, "XDG_CONFIG_HOME", ".config") / NAME, SYSTEM_PATH]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
@@ -80,7 +81,7 @@ def _resolve(path: Path, written: Written, environ: Mapping[str, str]) -> Config
     return Config(
         path=path,
         base=path.parent,
-        state=file.state or _state_folder(environ),
+        state=file.state or user_state(environ),
         inboxes=file.inboxes,
         providers=file.providers,
         rules=tuple(rule for rule, _, _ in written.rules),
@@ -106,14 +107,3 @@ def _hash(written: Written) -> str:
     defaults = written.file.defaults.model_dump(mode="json")
     text = json.dumps([rules, defaults], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def _state_folder(environ: Mapping[str, str]) -> Path:
-    given = environ.get("STATE_DIRECTORY", "").split(":")[0]
-    return Path(given) if given else _user_folder(environ, "XDG_STATE_HOME", ".local/state")
-
-
-def _user_folder(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
-    given = Path(environ.get(variable, ""))
-    home = Path(environ.get("HOME") or "/")
-    return (given if given.is_absolute() else home / below_home) / "docferry"
