@@ -9,14 +9,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from docferry.config.models import InboxConfig
-from docferry.errors import DocferryError
+from docferry.errors import DocferryError, IntakeError
 from docferry.intake.claiming import Batch, Claimer, Refused
 from docferry.intake.looking import Looker, Moment
 from docferry.intake.root import Root
 from docferry.intake.scanner import NoRoom
 from docferry.intake.tracks import Track, Tracks
 from docferry.intake.values import Candidate, Claimed, EventKind, Hint
-from docferry.models import FileIdentity
+from docferry.models import FileIdentity, display
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +97,8 @@ class Desk:
         batch = self._in_place(candidates) if self._leaves else self._claimer.claim(root, candidates)
         for refused in batch.refused:
             self._refuse(refused)
+        for claimed in batch.claimed:
+            self._looker.claimed(claimed.path, self._now().elapsed)
         self._owed.extend(batch.claimed)
         self.taken += len(batch.claimed)
         self.hand_over()
@@ -119,7 +121,10 @@ class Desk:
     def hand_over(self) -> None:
         """Gives what is owed to the ledger; DocferryError when it cannot take it, and then it is owed still."""
         if self._owed:
-            self._hooks.on_claimed(list(self._owed))
+            try:
+                self._hooks.on_claimed(list(self._owed))
+            except OSError as error:  # not the inbox's disk: it must not look like that
+                raise IntakeError(f"claimed documents could not be recorded: {error}") from error
             if self._leaves:
                 for claimed in self._owed:
                     self._looker.passed.add(claimed.path, claimed.identity)
@@ -132,7 +137,9 @@ class Desk:
         try:
             return self._hooks.pre_route(candidate)
         except DocferryError:
-            log.warning("a rule could not be evaluated before the claim path=%s", candidate.path, exc_info=True)
+            log.warning(
+                "a rule could not be evaluated before the claim path=%s", display(candidate.path), exc_info=True
+            )
             return True
 
     def _pass_over(self, candidate: Candidate) -> None:

@@ -58,7 +58,9 @@ class Inbox:
         self._events = events
         self._owner = owner
         self._hooks = Hooks(on_claimed, may_claim, pre_route, known, known_ids)
-        self._home = Home(str(config.path), MarkerId.parse(marker_id) if marker_id else None)
+        self._home = Home(
+            str(config.path), MarkerId.parse(marker_id) if marker_id else None, writable=config.claim == "move"
+        )
         self._told_marker = marker_id
         self._hints = Hints()
         self._tracks = Tracks()
@@ -75,10 +77,11 @@ class Inbox:
         self._busy_since: float | None = None
         self._turned_at = clock.elapsed()
         self._scan_at = 0.0
+        self._full_scan_at = 0.0
         self._last_scan_at: float | None = None
         self._scan_took_s: float | None = None
         self._scanned_once = False
-        self._directories = 0
+        self._folders: set[tuple[int, int]] = set()
 
     # What others call, from any thread.
 
@@ -118,7 +121,7 @@ class Inbox:
             scan_took_s=self._scan_took_s,
             hung_since=self._hung_since(),
             events_proven=self._watches.proven,
-            directories=self._directories,
+            directories=len(self._folders),
             scanned_once=self._scanned_once,
             marker_id=self._told_marker,
         )
@@ -172,20 +175,22 @@ class Inbox:
         if root.identity != self._identity:
             self._identity = root.identity
             self._watches.drop()
-            self._scan_at = 0.0
+            self._scan_now()
         if str(root.marker) != self._told_marker:
             self._told_marker = str(root.marker)
             self._report(EventKind.MARKER, "", self._told_marker)
         if not self._online:
-            self._scan_at = 0.0
+            self._scan_now()
             plan = self._watches.plan(root)
+            if self.config.claim == "move":
+                root.probe()
             self._take_up_forgotten(root)
             self._online, self._offline_reason = True, None
             self._report(EventKind.ONLINE, "", f"{display(root.path)} is there ({plan})")
 
     def _take_up_forgotten(self, root: Root) -> None:
         """Hands over what lies in work folders and is not in the ledger."""
-        if self._hooks.known_ids is None:
+        if self._hooks.known_ids is None or not root.has_work_folder:
             return
         ids = work_folders(root)
         known = {*self._hooks.known_ids(ids), *self._desk.owed_ids}
@@ -200,7 +205,7 @@ class Inbox:
         by_folder, scan_reason = self._hints.take()
         if scan_reason is not None:
             log.debug("scanning inbox=%s reason=%s", self.config.name, scan_reason)
-            self._scan_at = 0.0
+            self._scan_now()
         for folder, names in by_folder.items():
             self._look_at(root, folder, names.items(), take)
 
@@ -215,7 +220,9 @@ class Inbox:
     def _look_at(self, root: Root, folder: str, names: Iterable[tuple[str, Hint]], take: Take) -> None:
         try:
             for inner in self._scanner.look_at(root, folder, names, take):
-                self._walk(root, inner, take)
+                walk = Walk(self._watch, take, _ages(root))
+                self._scanner.walk(root, inner, walk)
+                self._folders |= walk.folders
         except NoRoom:
             self._scan_at = min(self._scan_at, self._clock.elapsed() + TICK_S)
 
@@ -223,21 +230,25 @@ class Inbox:
         """Looks through everything; when the next time is, depends on what it cost and on what it found."""
         began = self._clock.elapsed()
         taken = self._desk.taken
+        quick = began < self._full_scan_at
+        walk = Walk(self._watch, take, None if quick else _ages(root), quick)
         self._watches.begin_walk()
-        walk = self._walk(root, "", take)
+        self._scanner.walk(root, "", walk)
         self._desk.flush(root)
         now = self._clock.elapsed()
-        self._scan_took_s, self._last_scan_at = now - began, self._clock.now()
         if walk.complete:
-            self._directories = len(walk.folders)
+            self._folders = walk.folders
             self._watches.end_walk(walk.folders, root)
-            self._scanned_once = True
-        # Some filesystems skip names while others are moved away beneath the listing: look once more.
-        soon = not walk.complete or self._desk.taken > taken or self._watches.mode != "events"
-        self._scan_at = now + scan_interval_s(POLL_S if soon else self.config.rescan_s, now - began)
-
-    def _walk(self, root: Root, start: str, take: Take) -> Walk:
-        return self._scanner.walk(root, start, self._watch, take, _ages(root))
+        # Some filesystems skip names while others are moved away beneath the listing: look through it once more.
+        again = not walk.complete or self._desk.taken > taken
+        if not quick:
+            self._scanned_once = self._scanned_once or walk.complete
+            self._scan_took_s, self._last_scan_at = now - began, self._clock.now()
+            self._full_scan_at = now + scan_interval_s(POLL_S if again else self.config.rescan_s, now - began)
+        polls = self._watches.mode != "events"
+        self._scan_at = (
+            min(self._full_scan_at, now + scan_interval_s(POLL_S, now - began)) if polls else self._full_scan_at
+        )
 
     def _watch(self, folder: str, fd: int) -> None:
         self._beat()
@@ -248,6 +259,9 @@ class Inbox:
         if self._stopping:
             raise NoRoom
         self._desk.take(root, candidate)
+
+    def _scan_now(self) -> None:
+        self._scan_at = self._full_scan_at = 0.0
 
     def _rest_s(self) -> float:
         now = self._clock.elapsed()
@@ -281,11 +295,11 @@ class Inbox:
 
 def _ages(root: Root) -> Age:
     """How long ago a file changed, by the filesystem's own clock, which is read once, when first asked."""
-    now_ns: list[int] = []
+    now_ns: list[int | None] = []
 
     def age(ctime_ns: int) -> float:
         if not now_ns:
             now_ns.append(root.filesystem_now_ns())
-        return (now_ns[0] - ctime_ns) / 1e9
+        return 0.0 if now_ns[0] is None else (now_ns[0] - ctime_ns) / 1e9
 
     return age

@@ -17,6 +17,7 @@ from docferry.intake.pace import Gaps
 from docferry.intake.passed import Passed
 from docferry.intake.readiness import Decision, GiveUp, Inside, LookInside, Observation, Settings, WaitUntil, decide
 from docferry.intake.root import Root
+from docferry.intake.structure import WELL_MARKED, Structure
 from docferry.intake.tracks import Track, Tracks
 from docferry.intake.values import Candidate, EventKind, Hint, identity_of, join
 from docferry.models import FileIdentity
@@ -24,6 +25,7 @@ from docferry.models import FileIdentity
 _FIRST_RETRY_S = 5.0
 _LONGEST_RETRY_S = 300.0
 _MOST_REPORTED = 20_000
+_MOST_CLAIMS_REMEMBERED = 1000
 _ONE_FILES_TROUBLE = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.ETXTBSY, errno.EAGAIN, errno.EOVERFLOW})
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
@@ -84,6 +86,7 @@ class Looker:
         self._report = report
         self._reported: set[tuple[str, int, int, int]] = set()
         self._companions = CompanionWatch(self._settings)
+        self._claimed_at: dict[str, float] = {}
         self.passed = Passed()
         self.takes_sidecars = self._settings.sidecar_allowed
 
@@ -174,7 +177,21 @@ class Looker:
             return None
         if inspected.identity != track.identity:
             track.identity, track.changed_at, file.aged_s = inspected.identity, now, None
+        self._learn_from_fragment(file, inspected.inside, now)
         return inspected.inside
+
+    def claimed(self, path: str, now: float) -> None:
+        """Remembers for a while that the file was taken, to know its continuation should one come."""
+        if len(self._claimed_at) >= _MOST_CLAIMS_REMEMBERED:
+            self._claimed_at.clear()
+        self._claimed_at[path] = now
+
+    def _learn_from_fragment(self, file: _File, inside: Inside, now: float) -> None:
+        """A name that we took comes again, holding no beginning of its format: its writer had only paused."""
+        if inside.structure is Structure.UNKNOWN and file.name.lower().endswith(WELL_MARKED):
+            taken_at = self._claimed_at.pop(file.path, None)
+            if taken_at is not None:
+                self._gaps.learn(now - taken_at, now)
 
     def trouble(self, path: str, track: Track, now: float, kind: EventKind, detail: str, waits_for: str) -> None:
         """The file cannot be taken as things are: said once, tried again ever more rarely."""

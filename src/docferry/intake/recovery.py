@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from docferry.config.models import InboxConfig
-from docferry.intake.claiming import work_path
+from docferry.intake.claiming import remove_work_folder, work_path
 from docferry.intake.record import RECORD, RECORD_LIMIT_BYTES, Record, parse
 from docferry.intake.root import Home, Root
 from docferry.intake.values import DONE_SUFFIX, SIDECAR_SUFFIX, Claimed, identity_of, split
@@ -78,7 +78,7 @@ class _Found:
 def _look(root: Root, id: str) -> _Found:
     fd = os.open(id, _OPEN_FOLDER, dir_fd=root.work_fd)
     try:
-        record = _read_record(fd)
+        record = _read_record(fd, id)
         with os.scandir(fd) as entries:
             names = sorted(entry.name for entry in entries if entry.name != RECORD)
             files = [name for name in names if _is_file(fd, name)]
@@ -102,26 +102,23 @@ def _is_file(fd: int, name: str) -> bool:
     return False
 
 
-def _read_record(folder_fd: int) -> Record | None:
+def _read_record(folder_fd: int, id: str) -> Record | None:
     try:
         fd = os.open(RECORD, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
     except OSError:
         return None  # none was written, or it is no file: the folder's content is what counts
     try:
-        return parse(os.read(fd, RECORD_LIMIT_BYTES))
+        return parse(os.read(fd, RECORD_LIMIT_BYTES)).get(id)
     finally:
         os.close(fd)
 
 
 def _clear_away(root: Root, found: _Found, *, owns: bool) -> None:
     """Removes a folder whose original never arrived; anything else in it keeps it alive."""
-    age_ns = root.filesystem_now_ns() - found.changed_at_ns
+    age_ns = (root.filesystem_now_ns() or 0) - found.changed_at_ns
     if found.others or (not owns and age_ns < _ABANDONED_AFTER_NS):
         return
-    with suppress(OSError):
-        os.unlink(f"{found.id}/{RECORD}", dir_fd=root.work_fd)
-    with suppress(OSError):
-        os.rmdir(found.id, dir_fd=root.work_fd)
+    remove_work_folder(root, found.id)
 
 
 def _bring_sidecar(root: Root, id: str, path: str) -> None:

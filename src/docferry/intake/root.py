@@ -24,6 +24,9 @@ MARKER = "marker"
 CANARY = "canary"
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MARKER_LIMIT_BYTES = 200
+_PROBE_BYTES = 4096
+
+_MAY_NOT_WRITE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 # errno -> why the inbox is away and comes back by itself
 _AWAY = {
@@ -85,7 +88,7 @@ class MarkerId:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """An opened inbox. ``work`` is its ``.docferry`` folder."""
+    """An opened inbox. ``work_fd`` is its ``.docferry`` folder; -1 where files stay and we may not write."""
 
     path: str
     fd: int
@@ -100,7 +103,13 @@ class Root:
         return self.device, self.inode
 
     @property
-    def work_identity(self) -> tuple[int, int]:
+    def has_work_folder(self) -> bool:
+        return self.work_fd >= 0
+
+    @property
+    def work_identity(self) -> tuple[int, int] | None:
+        if not self.has_work_folder:
+            return None
         status = os.fstat(self.work_fd)
         return status.st_dev, status.st_ino
 
@@ -117,27 +126,66 @@ class Root:
         finally:
             os.close(fd)
 
-    def touch_canary(self) -> None:
-        """Closes a file of ours after opening it for writing: a watch that works says so. Writes nothing."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        os.close(os.open(CANARY, flags, 0o600, dir_fd=self.work_fd))
+    def probe(self) -> None:
+        """Makes and removes a folder with a file in it, as a claim will; OSError as the claim would get it."""
+        name = f"probe.{uuid.uuid4().hex}"
+        os.mkdir(name, 0o700, dir_fd=self.work_fd)
+        try:
+            fd = os.open(
+                f"{name}/probe", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self.work_fd
+            )
+            try:
+                os.write(fd, bytes(_PROBE_BYTES))
+                os.fsync(fd)  # some filesystems find out only now that they are full
+            finally:
+                os.close(fd)
+        finally:
+            with suppress(OSError):
+                os.unlink(f"{name}/probe", dir_fd=self.work_fd)
+            with suppress(OSError):
+                os.rmdir(name, dir_fd=self.work_fd)
 
-    def filesystem_now_ns(self) -> int:
-        """This moment by the clock that stamps this filesystem's files: a server's, not ours."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        fd = os.open(CANARY, flags, 0o600, dir_fd=self.work_fd)
+    def touch_canary(self) -> bool:
+        """Closes a file of ours after opening it for writing, which a watch that works reports. Writes nothing.
+
+        False where that is not possible, as on a read-only share.
+        """
+        fd = self._open_canary()
+        if fd is None:
+            return False
+        os.close(fd)
+        return True
+
+    def filesystem_now_ns(self) -> int | None:
+        """This moment by the clock that stamps this filesystem's files: a server's, not ours. None: cannot say."""
+        fd = self._open_canary()
+        if fd is None:
+            return None
         try:
             os.utime(fd)
             return os.fstat(fd).st_ctime_ns
         finally:
             os.close(fd)
 
+    def _open_canary(self) -> int | None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            return os.open(CANARY, flags, 0o600, dir_fd=self.work_fd) if self.has_work_folder else None
+        except OSError as error:
+            if error.errno in _MAY_NOT_WRITE:
+                return None
+            raise
+
 
 class Home:
-    """Where an inbox lives, and what we know of its filesystem. ``known`` is None before the first visit ever."""
+    """Where an inbox lives, and what we know of its filesystem. ``known`` is None before the first visit ever.
 
-    def __init__(self, path: str, known: MarkerId | None) -> None:
+    ``writable`` False: files stay where they are, so a folder in which we may not even leave a marker will do.
+    """
+
+    def __init__(self, path: str, known: MarkerId | None, *, writable: bool = True) -> None:
         self.path = path
+        self._writable = writable
         self.known = known
         self._seen: tuple[tuple[int, int], Mount, MarkerId] | None = None
 
@@ -149,10 +197,15 @@ class Home:
             fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             status = os.fstat(fd)
             mount, here = self._place(fd, (status.st_dev, status.st_ino))
-            work_fd = _open_work_folder(fd, self.path, self.known, here)
-            marker = _read_or_write_marker(work_fd, self.path, self.known, here)
-            self.known = marker
-            yield Root(self.path, fd, work_fd, status.st_dev, status.st_ino, mount, marker)
+            try:
+                work_fd = _open_work_folder(fd, self.path, self.known, here)
+                self.known = _read_or_write_marker(work_fd, self.path, self.known, here)
+            except OSError as error:
+                if self._writable or error.errno not in _MAY_NOT_WRITE:
+                    raise
+                _refuse_stranger(self.path, self.known, here)
+                self.known = here
+            yield Root(self.path, fd, work_fd, status.st_dev, status.st_ino, mount, self.known)
         except OSError as error:
             raise away(error, self.path) or InboxOffline(f"{error.strerror}: {display(self.path)}") from error
         finally:

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 ReadAt = Callable[[int, int], bytes]  # (offset, length) -> at most length bytes
 
+# Names whose content is recognised by its first bytes; without them it is something else, or a later part of one.
+WELL_MARKED = (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".docx", ".xlsx", ".pptx", ".webp")
+
 _TAIL_BYTES = 1024
 _ZIP_TAIL_BYTES = 22 + 65535  # end record and the longest comment
 _JPEG_TAIL_BYTES = 65536  # cameras append previews and other trailers behind the picture

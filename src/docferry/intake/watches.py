@@ -45,7 +45,7 @@ class Watches:
         """events | poll | both: what is done at present."""
         if not self._wants_events or self._group is None:
             return "poll"
-        return "both" if self._missing or self.proven is False else "events"
+        return "events" if self.proven and not self._missing else "both"
 
     def plan(self, root: Root) -> str:
         """The mode that this mount asks for, and why."""
@@ -75,7 +75,8 @@ class Watches:
             if self._group is not None and self._group.generation == generation:
                 return False
             self._group = self._watcher.group(Listener(self._on_hint, self._on_doubt))
-            self._group.watch(WORK_FOLDER, root.work_fd, mask=CANARY_MASK)
+            if root.has_work_folder:
+                self._group.watch(WORK_FOLDER, root.work_fd, mask=CANARY_MASK)
         except OSError as error:
             self._group = None
             self._retry_at = now + _RETRY_S
@@ -109,9 +110,10 @@ class Watches:
         return self._renew(root, now)
 
     def _ask_canary(self, root: Root, now: float) -> None:
-        self._asked_at = now
         self._next_canary_at = now + CANARY_S
-        root.touch_canary()
+        self._asked_at = now  # before the touch: its answer may be quicker than we are
+        if not root.touch_canary():
+            self._asked_at = None
 
     def watch(self, folder: str, fd: int) -> None:
         """Watches one open folder, if events are wanted and there is a watch left."""
@@ -131,7 +133,8 @@ class Watches:
         """After a walk through everything: drops what is no folder of the inbox any more, tells what was short."""
         if self._group is None:
             return
-        self._group.keep_only(folders | {root.work_identity})
+        work = root.work_identity
+        self._group.keep_only(folders | ({work} if work else set()))
         if self._missing and not self._told_missing:
             self._told_missing = True
             self._tell_shortage(len(folders) + 1)
