@@ -14,6 +14,9 @@ _ARTICLES = word_set(
 _GLUED_NUMBER = re.compile(r"^(.{3,}?)(?:nummer|nr)$")
 _PERCENTAGE = re.compile(r"\d+(?:[.,]\d+)?\s?%")
 _CURRENCY_NOTE = re.compile(r"(?:\bin\s+)?(?:\b(?:EUR|USD|GBP|CHF|Euro)\b|[€$£])\s*$")
+_TRAILING_DATE = re.compile(
+    r"\s+(?:(?:vom|zum|am|per|as of|as at|on|at|au|du|le|al|del|a|op|van)\s+)?\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})$"
+)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -48,7 +51,8 @@ def key(text: str) -> str:
 
 def variants(label: str) -> tuple[str, ...]:
     """The readings of a printed label: whole, without its bracketed part, that part, and each side of a slash."""
-    whole = _CURRENCY_NOTE.sub("", _PERCENTAGE.sub(" ", label).strip().rstrip(":：.")).strip()
+    bare = _TRAILING_DATE.sub("", _PERCENTAGE.sub(" ", label).strip().rstrip(":：."))
+    whole = _CURRENCY_NOTE.sub("", bare).strip()
     readings = [whole]
     outside = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", whole).strip()
     if outside != whole:

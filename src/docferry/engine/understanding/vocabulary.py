@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from docferry.engine.understanding.values.kinds import Kind
 _LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt", "pl")
 _FUZZY_MIN_LETTERS = 7
 _FUZZY_RATIO = 90.0
+_MAX_LABEL = 60
+_NUMBER_IN_LABEL = re.compile(r"\d(?![\d.,]*\s?%)(?!\d*[.,])")  # only a percentage is part of a label
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +101,13 @@ class Vocabulary:
                 return roles
         return ()
 
-    def is_label(self, text: str) -> bool:
-        """Whether the whole of ``text`` is a label that documents print."""
+    def is_label(self, text: str, more: frozenset[str] = frozenset()) -> bool:
+        """Whether the whole of ``text`` is a label that documents print, or one whose key is in ``more``."""
         stripped = text.strip()
-        if len(stripped) > 60 or not stripped:
+        if len(stripped) > _MAX_LABEL or not stripped or _NUMBER_IN_LABEL.search(stripped):
             return False
-        return any(
-            labels.key(reading) in self.by_label or labels.key(reading) in self.roles_by_label
-            for reading in labels.variants(stripped)[:2]
-        )
+        keys = [labels.key(reading) for reading in labels.variants(stripped)[:2]]
+        return any(each in self.by_label or each in self.roles_by_label or each in more for each in keys)
 
 
 @functools.cache

@@ -16,6 +16,7 @@ _ALIGNED = 0.012  # of the page's width
 _SEPARATORS = re.compile(r"\s+[|·•∙‧●■]\s+|\s+[–—]\s+(?=[^\W\d])")
 _COLON = re.compile(r"[:：](?!//)(?!\d\d(?!\d))")
 _JUST_CURRENCY = re.compile(r"^(?:[€$£¥]|[A-Z]{3}|kr\.?|zł|CA\$|US\$)$")
+_PERCENTAGE = re.compile(r"\d+(?:[.,]\d+)?\s?%")
 _MOSTLY_DIGITS = re.compile(r"\d")
 
 
@@ -78,13 +79,13 @@ def _pairs_of(
 
 def could_be_label(text: str) -> bool:
     """Whether ``text`` is short enough, and enough of words, to be a label."""
-    words = text.split()
-    letters = sum(map(str.isalpha, text))
+    bare = _PERCENTAGE.sub("", text)
+    letters = sum(map(str.isalpha, bare))
     return (
         len(text) <= _MAX_LABEL_CHARACTERS
-        and 1 <= len(words) <= _MAX_LABEL_WORDS
+        and 1 <= len(text.split()) <= _MAX_LABEL_WORDS
         and letters >= 1
-        and letters >= 2 * sum(map(str.isdigit, text))
+        and letters >= 2 * sum(map(str.isdigit, bare))
     )
 
 
@@ -121,7 +122,8 @@ def _prefixed(part: str, segment: Segment, is_label: IsLabel) -> Iterator[Pair]:
         label, value = part[: words[count - 1].end()], part[words[count].start() :]
         if label.rstrip().endswith((":", "：")):
             return
-        if is_label(label):
+        ends_in_number = any(map(str.isdigit, words[count - 1].group())) and "%" not in words[count - 1].group()
+        if not ends_in_number and is_label(label):
             yield Pair(label, value, Relation.PREFIX, 0.95, segment, (segment,))
             return
 

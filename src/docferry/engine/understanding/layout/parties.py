@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from docferry.engine.understanding import labels
 from docferry.engine.understanding.layout.lines import Line, Segment
 from docferry.engine.understanding.values import identifiers
 from docferry.engine.understanding.values.conventions import Conventions
@@ -93,7 +92,7 @@ def _section(
         text = first.text if first is not None else ""
     if first is None or _ends(text, vocabulary) or not _can_be_name(text, conventions):
         return None
-    return _continued(role, label, first, text, lines, vocabulary)
+    return continued(role, label, first, text, lines, vocabulary)
 
 
 def _is_close(label: Segment, right: Segment) -> bool:
@@ -128,9 +127,10 @@ def _looks_like_address(first: Segment, lines: Sequence[Line]) -> bool:
     return any(postal_match(text) for text in nearby)
 
 
-def _continued(
+def continued(
     role: str, label: Segment, first: Segment, text: str, lines: Sequence[Line], vocabulary: Vocabulary
 ) -> Section:
+    """The block that begins with ``first``, line by line down to a gap or to another label."""
     taken, texts, attributes = [first], [text], []
     before = first
     for line in lines[first.line + 1 : first.line + 1 + _MAX_LINES]:
@@ -210,57 +210,7 @@ def has_legal_form(text: str) -> bool:
     return len(text) <= 80 and _LEGAL_FORM.search(text) is not None
 
 
-def find_letterhead(lines: Sequence[Line], taken: Sequence[Section], vocabulary: Vocabulary) -> Section | None:
-    """The sender's name where no label says so; None unless exactly one name on the first page can be it.
-
-    A name counts when it bears a legal form, or is the domain of an e-mail or web address in the document, and does
-    not stand in the block of another party. The sentence-like and the labelled are not names.
-    """
-    domains = _domains(lines)
-    found: dict[str, Segment] = {}
-    first_page = lines[0].page if lines else 1
-    for line in lines:
-        for segment in line.segments:
-            if line.page != first_page or any(section.holds(segment) for section in taken):
-                continue
-            for name in re.split(r"\s+[|·•∙–—-]\s+|,\s", segment.text)[:1]:
-                if _is_sender(name, segment, domains, vocabulary):
-                    found.setdefault(labels.key(name), segment)
-    if len(found) != 1:
-        return None
-    segment = next(iter(found.values()))
-    name = re.split(r"\s+[|·•∙–—-]\s+|,\s", segment.text)[0].strip()
-    return _letterhead(name, segment, lines, vocabulary)
-
-
-def _is_sender(name: str, segment: Segment, domains: frozenset[str], vocabulary: Vocabulary) -> bool:
-    words = name.split()
-    if not 1 <= len(words) <= 7 or ":" in name or vocabulary.is_label(name) or name.endswith("."):
-        is_abbreviated = name.endswith((".A.", ".l.", ".L.", "Ltd.", "Inc.", "Co.", ".V.", "Corp.", ".S.", ".c."))
-        if not is_abbreviated:
-            return False
-    if segment.box is not None and 0.4 < segment.box.top < 0.85:
-        return False  # neither letterhead nor footer
-    if sum(map(str.isdigit, name)) > 4:
-        return False
-    return has_legal_form(name) or ("".join(re.findall(r"[a-z0-9]+", labels.fold(name))) in domains and len(name) > 3)
-
-
-def _domains(lines: Sequence[Line]) -> frozenset[str]:
-    """The names in the domains of the document's e-mail and web addresses: "brightmetal" for info@bright-metal.com."""
-    names = set()
-    for line in lines:
-        for found in [*identifiers.find_emails(line.text), *identifiers.find_web_addresses(line.text)]:
-            host = re.sub(r"^.*@|^https?://|^www\.", "", found.value.lower()).removeprefix("www.").split("/")[0]
-            names.add(re.sub(r"[^a-z0-9]", "", host.split(".")[0]))
-    return frozenset(names)
-
-
-def _letterhead(name: str, segment: Segment, lines: Sequence[Line], vocabulary: Vocabulary) -> Section:
-    whole = _continued("seller", segment, segment, segment.text, lines, vocabulary)
-    parts = [part.strip() for part in re.split(r"\s+[|·•∙–—-]\s+|,\s", segment.text)[1:]]
-    texts = (name, *parts, *whole.texts[1:])
-    segments = (segment, *([segment] * len(parts)), *whole.lines[1:])
-    if not any(postal_match(text) for text in texts):
-        return Section("seller", (segment,), (name,), (), False, frozenset({(segment.line, segment.place)}))
-    return Section("seller", segments, texts, whole.attributes, False, whole.places)
+def legal_form_of(text: str) -> str:
+    """The legal form in a company's name, or an empty text."""
+    match = _LEGAL_FORM.search(text)
+    return match.group() if match else ""

@@ -24,6 +24,8 @@ _MIN_FIT = 0.5
 _CHECKBOX = re.compile(
     r"^\s*(?P<mark>[☐☑☒✓✔]|\[[ xX]?\])\s*(?P<after>.+)$|^(?P<before>.+?)\s*(?P<late>[☐☑☒✓✔]|\[[ xX]?\])\s*$"
 )
+_BRIEF = ("payment_terms", "payment_method", "delivery_terms")  # a sentence that follows says something else
+_SENTENCE_END = re.compile(r"(?<=\w\w)\.\s+(?=[A-ZÀ-Þ])")
 _LINE_WRAPS = 0.86  # a line that fills this much of its block's width goes on in the next
 
 
@@ -84,7 +86,9 @@ def _is_of_the_party(wanted: Wanted, pair: Pair, meaning: Meaning | None, eviden
 
 def _from_pair(wanted: Wanted, pair: Pair, fit: float, meaning: Meaning | None, evidence: Evidence) -> Candidate | None:
     text, segments = pair.value, pair.value_segments
-    if wanted.kind in (Kind.TEXT, Kind.ADDRESS) and pair.relation is not Relation.LINE_END:
+    if wanted.has_concept(*_BRIEF):
+        text = _SENTENCE_END.split(text, maxsplit=1)[0].rstrip(".")
+    elif wanted.kind in (Kind.TEXT, Kind.ADDRESS) and pair.relation is not Relation.LINE_END:
         text, segments = _continued(wanted.kind, pair, evidence)
     reading = _read(wanted, text, meaning, evidence)
     if reading is None:
@@ -129,6 +133,8 @@ def _continued(kind: Kind, pair: Pair, evidence: Evidence) -> tuple[str, tuple[S
         following = [each for each in line.segments if each.box is not None and abs(each.box.left - start) < 0.012]
         if line.page != last.page or len(following) != 1 or last.box is None or following[0].box is None:
             break
+        if pair.relation is Relation.RIGHT and len(line.segments) > 1:
+            break  # a label of its own stands before the next line's text
         segment = following[0]
         height = max(evidence.lines[last.line].height, 0.006)
         near = segment.box is not None and segment.box.top - last.box.bottom <= 0.9 * height

@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from docferry.engine.extraction.model import Document
 from docferry.engine.understanding import labels
 from docferry.engine.understanding.layout.grids import Grid, grids_of_lines, grids_of_tables
+from docferry.engine.understanding.layout.letterhead import find_letterhead, find_window_address
 from docferry.engine.understanding.layout.lines import Line, Segment, lines_of
 from docferry.engine.understanding.layout.pairs import Pair, find_pairs
-from docferry.engine.understanding.layout.parties import Section, find_letterhead, find_sections
+from docferry.engine.understanding.layout.parties import Section, find_sections
 from docferry.engine.understanding.schema.fields import Wanted
 from docferry.engine.understanding.schema.matching import Matcher
 from docferry.engine.understanding.values.conventions import Conventions, conventions_of
 from docferry.engine.understanding.vocabulary import Vocabulary, vocabulary
 
 _TOTALS = frozenset({"grand_total", "net_total", "tax_total", "amount_due"})
-_EXTRAS = frozenset({"discount", "shipping", "amount_paid"})  # totals too, unless they are charged as an item
+_EXTRAS = frozenset(
+    {"discount", "shipping", "amount_paid", "closing_balance"}
+)  # totals too, unless they are charged as an item
 MIN_COLUMN_FIT = 0.8
 
 
@@ -59,12 +62,11 @@ def gather(
     skipped = frozenset(number for grid in line_grids for number in grid.lines) | _table_rows(lines, table_grids)
 
     def is_label(candidate: str) -> bool:
-        return words.is_label(candidate) or (
-            len(candidate) <= 60
-            and any(labels.key(reading) in own_labels for reading in labels.variants(candidate)[:2])
-        )
+        return words.is_label(candidate, own_labels)
 
     sections = find_sections(lines, words, conventions, skipped)
+    if not any(section.role == "buyer" for section in sections):
+        sections += find_window_address(lines, words)
     return Evidence(
         document=document,
         lines=lines,
@@ -121,7 +123,8 @@ class _HeaderTest:
         """Whether a row is a total: its label is a whole cell, or stands before a colon or a number."""
         for text in texts:
             label = re.split(r":|\s+(?=[-–(]?[€$£]?\s?\d)", text, maxsplit=1)[0].strip()
-            meanings = self._matcher.meanings(label) if label and len(label) <= 40 else ()
+            meanings = self._matcher.meanings(text) if len(text) <= 60 else ()
+            meanings = meanings or (self._matcher.meanings(label) if label and len(label) <= 40 else ())
             if meanings and (meanings[0].concept in _TOTALS or (meanings[0].concept in _EXTRAS and len(texts) <= 2)):
                 return True
         return False

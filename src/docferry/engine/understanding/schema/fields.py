@@ -191,6 +191,8 @@ def _kind_by_name(name: str) -> Kind:
         return Kind.DATE
     if words[-1] in {"number", "no", "id", "code", "nr"}:
         return Kind.IDENTIFIER
+    if "time" in words:
+        return Kind.TIME
     if words[-1] in {"email", "mail"}:
         return Kind.EMAIL
     return Kind.TEXT
@@ -222,6 +224,8 @@ def _kind_fits(meaning: Meaning, kind: Kind, leaf: Leaf, vocabulary: Vocabulary)
 def _wants_printed(leaf: Leaf, kind: Kind) -> bool:
     if leaf.types and "string" not in leaf.types:
         return False
+    if kind is Kind.TIME:
+        return leaf.format != "time"
     if kind is Kind.DATE:
         stated_iso = bool(_ISO_DATE_HINT.search(leaf.description)) or "\\d{4}-" in str(leaf.limits.get("pattern", ""))
         return bool(leaf.types) and leaf.format is None and not stated_iso

@@ -19,6 +19,7 @@ from docferry.engine.understanding.values.kinds import NUMERIC_KINDS, SELF_EVIDE
 from docferry.engine.understanding.values.reading import read, read_all
 
 MAX_ROWS = 20_000
+_BALANCES = ("opening_balance", "closing_balance")
 _ROW_SCORE = 0.93
 _LIST_SCORE = 0.88
 _MIN_SHARE_READ = 0.5  # of a column's cells, for the column to be what its head says
@@ -130,7 +131,7 @@ def _rows(properties: Sequence[Wanted], mapped: _Mapped, evidence: Evidence) -> 
         for wanted, column in zip(properties, mapped.columns, strict=True)
     )
     for row in mapped.grid.rows:
-        if any(cell is not None and _CARRIED.match(cell.text.strip()) for cell in row):
+        if any(cell is not None and _is_carried(cell.text, evidence) for cell in row):
             continue
         choices = [
             _read_cell(wanted, None if column is None else row[column], evidence)
@@ -142,6 +143,13 @@ def _rows(properties: Sequence[Wanted], mapped: _Mapped, evidence: Evidence) -> 
         )
         if any(choice.value is not None for choice in choices) and (numeric or not has_numbers):
             yield choices
+
+
+def _is_carried(text: str, evidence: Evidence) -> bool:
+    """Whether a cell says that its row is a balance or a sum carried over, and no record."""
+    stripped = text.strip()
+    meanings = evidence.matcher.meanings(stripped) if len(stripped) <= 60 else ()
+    return bool(_CARRIED.match(stripped)) or any(meaning.concept in _BALANCES for meaning in meanings)
 
 
 def choose_list(item: Wanted, array: Wanted, evidence: Evidence) -> list[Choice]:

@@ -13,8 +13,10 @@ from docferry.engine.understanding.vocabulary import Meaning, Vocabulary
 _SPELLING_RATIO = 88.0
 _SPELLING_MIN_LETTERS = 4
 # Below this, pairs of labels that do not mean the same begin to outnumber those that do.
-_MIN_SIMILARITY = 0.62
-_MIN_LEAD = 0.06
+_MIN_SIMILARITY = 0.55
+_SURE_SIMILARITY = 0.7
+_MIN_LEAD = 0.12  # over the next nearest, either way
+_MIN_LEAD_IF_SURE = 0.06
 _SIMILARITY_SCORE = 0.75  # what the best pair by meaning alone is worth
 
 
@@ -94,7 +96,8 @@ def fits_by_meaning(fields: Sequence[Wanted], found_labels: Sequence[str]) -> di
                 if cleaned[index].lower() != cleaned[column].lower()
             ]
             lead = similarity - max([*rivals, *others], default=0.0)
-            if similarity >= _MIN_SIMILARITY and lead >= _MIN_LEAD:
+            needed = _MIN_LEAD_IF_SURE if similarity >= _SURE_SIMILARITY else _MIN_LEAD
+            if similarity >= _MIN_SIMILARITY and lead >= needed:
                 fits.setdefault(place, {})[label] = _SIMILARITY_SCORE * min(1.0, similarity + 0.1)
     return fits
 

@@ -1,0 +1,162 @@
+"""Sender and addressee of a letter that labels neither: letterhead, return address, address window."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from docferry.engine.understanding import labels
+from docferry.engine.understanding.doctypes import document_type
+from docferry.engine.understanding.layout.lines import Line, Segment
+from docferry.engine.understanding.layout.parties import Section, continued, has_legal_form, legal_form_of, postal_match
+from docferry.engine.understanding.values import identifiers
+from docferry.engine.understanding.vocabulary import Vocabulary
+
+_PARTS = re.compile(r"\s+[|·•∙–—-]\s+|,\s(?!S\.|Inc|LLC|Ltd|SL|SA|Lda)")
+_MAX_NAME_WORDS = 7
+_BODY_TOP, _BODY_BOTTOM = 0.4, 0.85  # between them a page has neither letterhead nor footer
+_TALLER = 1.2
+_MIN_DOMAIN_LETTERS = 4
+
+
+@dataclass(slots=True)
+class _Name:
+    """A name that may be the sender's, and what speaks for it."""
+
+    text: str
+    segments: list[Segment] = field(default_factory=list)
+    is_domain: bool = False
+    is_tall: bool = False
+    is_first: bool = False  # of all text on the page, with an address below
+
+    @property
+    def points(self) -> int:
+        signs = has_legal_form(self.text) + self.is_domain + self.is_tall + 2 * self.is_first
+        return signs + min(2, len(self.segments) - 1)
+
+
+def find_letterhead(lines: Sequence[Line], taken: Sequence[Section], vocabulary: Vocabulary) -> Section | None:
+    """The sender where no label names one; None unless one name on the first page is clearly it.
+
+    A name must bear a legal form, or be the domain of a mail or web address of the document, or head the page with
+    an address below, and must not stand in another party's block. Standing there more than once, and in taller
+    letters, speaks for it too. Where the addressee is not known either, one sign is not enough: the one company
+    named may be the addressee.
+    """
+    names = _names(lines, taken, vocabulary)
+    ranked = sorted(names, key=lambda name: name.points, reverse=True)
+    needed = 1 if any(section.role == "buyer" for section in taken) else 2
+    if not ranked or ranked[0].points < needed:
+        return None
+    if len(ranked) > 1 and ranked[1].points == ranked[0].points:
+        return None
+    return _with_address(ranked[0], lines, vocabulary)
+
+
+def _names(lines: Sequence[Line], taken: Sequence[Section], vocabulary: Vocabulary) -> list[_Name]:
+    domains = _domains(lines)
+    usual = statistics.median([line.height for line in lines if line.height] or [0.0])
+    found: dict[str, _Name] = {}
+    for line in lines:
+        if line.page != lines[0].page:
+            break
+        for segment in line.segments:
+            if any(section.holds(segment) for section in taken):
+                continue
+            text = _PARTS.split(segment.text)[0].strip(" ,")
+            is_domain = _is_domain(text, domains)
+            is_first = segment is lines[0].segments[0] and _has_address_below(segment, lines, vocabulary)
+            is_sign = has_legal_form(text) or is_domain or is_first
+            if not is_sign or not _could_be_name(text, segment, vocabulary):
+                continue
+            name = found.setdefault(labels.key(text), _Name(text))
+            name.segments.append(segment)
+            name.is_domain = name.is_domain or is_domain
+            name.is_first = name.is_first or is_first
+            name.is_tall = name.is_tall or (usual > 0 and line.height >= _TALLER * usual)
+    return list(found.values())
+
+
+def _has_address_below(segment: Segment, lines: Sequence[Line], vocabulary: Vocabulary) -> bool:
+    if document_type(segment.text) is not None:
+        return False
+    block = continued("seller", segment, segment, segment.text, lines, vocabulary)
+    return any(postal_match(text) for text in block.texts[1:4])
+
+
+def _could_be_name(text: str, segment: Segment, vocabulary: Vocabulary) -> bool:
+    words = text.split()
+    if not 1 <= len(words) <= _MAX_NAME_WORDS or ":" in text or "@" in text or vocabulary.is_label(text):
+        return False
+    if segment.box is not None and _BODY_TOP < segment.box.top < _BODY_BOTTOM:
+        return False
+    return sum(map(str.isdigit, text)) <= 4 and not text.lower().startswith(("www.", "http"))
+
+
+def _domains(lines: Sequence[Line]) -> frozenset[str]:
+    """The names in the domains of the document's mail and web addresses: "brightmetal" for info@bright-metal.com."""
+    names = set()
+    for line in lines:
+        for found in [*identifiers.find_emails(line.text), *identifiers.find_web_addresses(line.text)]:
+            host = re.sub(r"^.*@|^https?://", "", found.value.lower()).removeprefix("www.").split("/")[0]
+            names.add(re.sub(r"[^a-z0-9]", "", host.split(".")[0]))
+    return frozenset(name for name in names if len(name) >= _MIN_DOMAIN_LETTERS)
+
+
+def _is_domain(text: str, domains: frozenset[str]) -> bool:
+    """Whether a name, with or without its legal form, is that of a domain; abbreviations of it count."""
+    bare = re.sub(r"[^a-z0-9]", "", labels.fold(text.replace(legal_form_of(text), "")))
+    return len(bare) >= _MIN_DOMAIN_LETTERS and any(bare == name or bare.startswith(name) for name in domains)
+
+
+def _with_address(name: _Name, lines: Sequence[Line], vocabulary: Vocabulary) -> Section:
+    """The name's block with the address that stands with it at one of its places, if it does at any."""
+    best = Section("seller", (name.segments[0],), (name.text,), (), False, _places(name.segments[0]))
+    for segment in name.segments:
+        parts = [part.strip(" ,") for part in _PARTS.split(segment.text)[1:] if part.strip(" ,")]
+        block = continued("seller", segment, segment, segment.text, lines, vocabulary)
+        if any(postal_match(part) for part in parts):
+            return Section("seller", (segment,) * (len(parts) + 1), (name.text, *parts), (), False, _places(segment))
+        if not parts and any(postal_match(text) for text in block.texts[1:]):
+            return Section("seller", block.lines, (name.text, *block.texts[1:]), block.attributes, False, block.places)
+    return best
+
+
+def _places(segment: Segment) -> frozenset[tuple[int, int]]:
+    return frozenset({(segment.line, segment.place)})
+
+
+def find_window_address(lines: Sequence[Line], vocabulary: Vocabulary) -> list[Section]:
+    """The addressee in the window of a letter: the block right below the sender's one-line return address."""
+    for line in lines:
+        if not lines or line.page != lines[0].page:
+            break
+        for segment in line.segments:
+            parts = _PARTS.split(segment.text)
+            is_return_address = len(parts) >= 3 and any(postal_match(part) for part in parts[1:])
+            if segment.box is None or not is_return_address or segment.box.top > _BODY_TOP:
+                continue
+            block = _block_below(segment, lines, vocabulary)
+            if block is not None:
+                return [block]
+    return []
+
+
+def _block_below(upper: Segment, lines: Sequence[Line], vocabulary: Vocabulary) -> Section | None:
+    assert upper.box is not None
+    for line in lines[upper.line + 1 : upper.line + 4]:
+        for segment in line.segments:
+            if segment.box is None or abs(segment.box.left - upper.box.left) > 0.01:
+                continue
+            if segment.box.top - upper.box.bottom > 3.0 * line.height:
+                return None
+            block = continued("buyer", segment, segment, segment.text, lines, vocabulary)
+            has_address = any(postal_match(text) for text in block.texts[1:])
+            return (
+                Section("buyer", block.lines, block.texts, block.attributes, False, block.places)
+                if has_address
+                else None
+            )
+    return None
