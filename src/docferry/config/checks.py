@@ -76,6 +76,8 @@ def _provider_problems(written: Written) -> Iterator[Problem]:
         if (provider.url is None) == (provider.engine is None):
             given = "both url and engine" if provider.url else "neither url nor engine"
             yield source.problem(path, given, wanted='url: "https://…" or engine: embedded')
+        if provider.dialect == "pulse" and provider.send_file_as != "file":
+            yield source.problem((*path, "send_file_as"), "Pulse takes documents only as files", wanted="file")
         yield from _key_problems(provider, source, path)
 
 

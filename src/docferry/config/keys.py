@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationInfo, model_validator
+from pydantic_core import CoreSchema
 
 from docferry.config.values import base_of, wanted
 from docferry.errors import ConfigError
@@ -66,6 +67,23 @@ class KeySource(BaseModel):
         if kind == "credential" and "/" in name:
             raise wanted("the credential's plain name, without a folder")
         return {"kind": kind, "name": str(base_of(info) / Path(name).expanduser()) if kind == "file" else name}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        described = {
+            "env": "Name of an environment variable",
+            "file": "Path of a file that others cannot read",
+            "credential": "Name of a systemd credential",
+        }
+        text = {"type": "string", "minLength": 1}
+        return {
+            "type": "object",
+            "description": "Where a key is found; the key itself is never written here",
+            "properties": {name: {**text, "description": words} for name, words in described.items()},
+            "additionalProperties": False,
+            "minProperties": 1,
+            "maxProperties": 1,
+        }
 
     def read(self, environ: Mapping[str, str], credentials_directory: Path | None) -> Secret:
         """Returns the key. ConfigError says which source has none, or that others may read it."""

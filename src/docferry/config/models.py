@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Discriminator, Field, StrictBool, StrictInt, Tag, WithJsonSchema, model_validator
 
-from docferry.config.base import FrozenModel
+from docferry.config.base import FrozenModel, ShortFormed
 from docferry.config.keys import KeySource
 from docferry.config.rules import Defaults, RuleConfig, RuleTest
 from docferry.config.values import Duration, FileMode, FilePath, Globs, Name, RateLimit, Size, Text, Texts, wanted
@@ -53,11 +53,15 @@ Workers = Annotated[
 ]
 
 
-class SidecarConfig(FrozenModel):
+class SidecarConfig(ShortFormed):
     """What a NAME.docferry.yaml dropped with a document may set, and whether a document waits for one."""
 
     allowed: Texts | tuple[()] = Field(default=(), description="What a sidecar may set, such as options.pages")
     required: StrictBool = Field(default=False, description="A document waits for its sidecar")
+
+    @classmethod
+    def short_forms(cls) -> list[dict[str, Any]]:
+        return [{"const": "required"}, {"type": "array", "items": {"type": "string"}, "examples": [["options.pages"]]}]
 
     @model_validator(mode="before")
     @classmethod

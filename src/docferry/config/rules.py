@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSchema, model_validator
 
-from docferry.config.base import FrozenModel
+from docferry.config.base import FrozenModel, ShortFormed
 from docferry.config.values import (
     Counts,
     Duration,
@@ -109,11 +109,15 @@ class DeliverConfig(FrozenModel):
     )
 
 
-class FallbackConfig(FrozenModel):
+class FallbackConfig(ShortFormed):
     """Another provider for when the first is parked for long, or refuses the type. Short form: its name."""
 
     provider: Name
     after_s: Duration = Field(default=900.0, validation_alias="after", description="How long the first may be parked")
+
+    @classmethod
+    def short_forms(cls) -> list[dict[str, Any]]:
+        return [{"type": "string", "examples": ["local"]}]
 
     @model_validator(mode="before")
     @classmethod
