@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -41,10 +42,14 @@ def parse_layout(
         quiet=True,
     )
     try:
-        pages: list[ParsedPage] = parser.parse(source).pages
+        if isinstance(source, bytes):
+            return list(parser.parse(source).pages)
+        with tempfile.TemporaryDirectory(prefix="docferry-layout-") as folder:
+            named = Path(folder, "document.pdf")  # the library goes by the name's ending
+            named.symlink_to(source.absolute())
+            return list(parser.parse(named).pages)
     except ParseError as error:
         raise CorruptDocument("the PDF is damaged or incomplete; export or download it again") from error
-    return pages
 
 
 def as_selection(numbers: Sequence[int]) -> str:

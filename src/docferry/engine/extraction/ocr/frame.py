@@ -13,7 +13,6 @@ from docferry.engine.extraction.ocr.lines import OcrLine, Point
 
 LONG = 4.0  # a line this much longer than high tells the skew reliably
 MAX_SKEW = 20.0
-BOX_SHRINK = 0.65  # measured: the recogniser's boxes are inflated until neighbouring rows touch
 
 
 @dataclass(frozen=True)
@@ -74,13 +73,18 @@ def lean(direction: float) -> float:
     return (direction + 45.0) % 90.0 - 45.0
 
 
-def upright_box(line: OcrLine, frame: Frame, shrink: float = BOX_SHRINK) -> Box:
-    """The line's box on the upright page, in pixels, its height shrunk about its middle."""
-    points = [frame.upright(point) for point in line.quad]
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-    width, height = line.length, line.height
+def upright_box(line: OcrLine, frame: Frame) -> Box:
+    """The box of the line's ink on the upright page, in pixels."""
+    along, down = line.quad[1], line.quad[3]
+    first = line.quad[0]
+    middle_x, middle_y = (line.ink.left + line.ink.right) / 2, (line.ink.top + line.ink.bottom) / 2
+    x, y = frame.upright(
+        (
+            first[0] + (along[0] - first[0]) * middle_x + (down[0] - first[0]) * middle_y,
+            first[1] + (along[1] - first[1]) * middle_x + (down[1] - first[1]) * middle_y,
+        )
+    )
+    width, height = line.length * (line.ink.right - line.ink.left), line.height * (line.ink.bottom - line.ink.top)
     if quarter(line.direction) % 2 != frame.turns % 2:
         width, height = height, width
-    middle_x, middle_y = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
-    half = height * shrink / 2
-    return Box(middle_x - width / 2, middle_y - half, middle_x + width / 2, middle_y + half)
+    return Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)

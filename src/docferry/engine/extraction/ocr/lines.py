@@ -18,6 +18,19 @@ class LineWord(NamedTuple):
     confidence: float
 
 
+class Ink(NamedTuple):
+    """Where the ink of a line is within its quad, in fractions of the quad's length and height."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+# Where it cannot be seen: the recogniser's boxes are inflated until neighbouring rows touch.
+TYPICAL_INK = Ink(0.02, 0.175, 0.98, 0.825)
+
+
 class OcrLine(NamedTuple):
     """A line of text. The quad's corners are pixels in reading order: the text's own top left comes first."""
 
@@ -25,6 +38,7 @@ class OcrLine(NamedTuple):
     text: str
     confidence: float
     words: tuple[LineWord, ...] = ()
+    ink: Ink = TYPICAL_INK
 
     @property
     def length(self) -> float:

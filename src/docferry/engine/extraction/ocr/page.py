@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from docferry.engine.extraction.layout import page_from_layout, parse_layout
 from docferry.engine.extraction.model import Block, Box, Cell, Page, Table, Word
 from docferry.engine.extraction.ocr.frame import Frame, find_frame, upright_box
-from docferry.engine.extraction.ocr.lines import OcrLine
+from docferry.engine.extraction.ocr.ink import ink_height
+from docferry.engine.extraction.ocr.lines import LineWord, OcrLine
 from docferry.engine.extraction.ocr.recogniser import ocr
 from docferry.engine.extraction.ocr.rulings import find_rules
 from docferry.engine.extraction.ocr.sheet import Piece, Rule, sheet_pdf
@@ -19,9 +20,8 @@ from docferry.engine.extraction.ocr.sheet import Piece, Rule, sheet_pdf
 if TYPE_CHECKING:
     from docferry.engine.extraction.pixels import Picture
 
-SIZE_STEP = 1.3  # sizes nearer than this to each other are one size: measured heights vary with the letters
-WIDE_GAP = 1.6  # letter heights between two words that stand in different columns
-TYPICAL_GLYPH = 1.45  # font size over the height of a shrunk box
+SIZE_STEP = 1.25  # sizes nearer than this to each other are one size: measured heights vary with the letters
+WIDE_GAP = 1.2  # font sizes between two words that stand in different columns
 
 
 def page_from_picture(image: Picture, number: int, width: float, height: float, *, words: bool, threads: int) -> Page:
@@ -63,32 +63,53 @@ def fractions(box: Box, width: float, height: float) -> Box:
 
 def pieces_of(lines: Sequence[OcrLine], boxes: Sequence[Box]) -> list[Piece]:
     """The lines as pieces of text; a line that reaches across columns is cut at its wide gaps."""
-    sizes = steady_sizes([(box.bottom - box.top) * TYPICAL_GLYPH for box in boxes])
-    return [piece for line, box, size in zip(lines, boxes, sizes, strict=True) for piece in cut_line(line, box, size)]
+    reaches = [ink_height(line.text) for line in lines]
+    sizes = steady_sizes(
+        [(box.bottom - box.top) / (above + below) for box, (above, below) in zip(boxes, reaches, strict=True)],
+        [len(line.text) for line in lines],
+    )
+    common = median(size for line, size in zip(lines, sizes, strict=True) for _ in line.text)
+    pieces: list[Piece] = []
+    for line, box, (above, below), size in zip(lines, boxes, reaches, sizes, strict=True):
+        baseline = box.bottom - (box.bottom - box.top) * below / (above + below)
+        # The layout engine takes a single large word for a heading only in bold; print of that size is.
+        pieces.extend(piece._replace(bold=size > common * 1.1) for piece in cut_line(line, box, baseline, size))
+    return pieces
 
 
-def steady_sizes(sizes: Sequence[float]) -> list[float]:
-    """Font sizes in steps from the commonest one, so that one text has one size."""
-    common = max(0.5, median(sizes))
+def steady_sizes(sizes: Sequence[float], lengths: Sequence[int]) -> list[float]:
+    """Font sizes in steps from the middle one of all characters, so that one text has one size."""
+    common = max(0.5, median(size for size, length in zip(sizes, lengths, strict=True) for _ in range(length)))
     return [common * SIZE_STEP ** round(math.log(max(size, 0.1) / common, SIZE_STEP)) for size in sizes]
 
 
-def cut_line(line: OcrLine, box: Box, size: float) -> list[Piece]:
-    length = box.right - box.left
-    groups: list[list[int]] = []
+def cut_line(line: OcrLine, box: Box, baseline: float, size: float) -> list[Piece]:
+    groups: list[list[LineWord]] = []
+    extents = [word_extent(word, line, box) for word in line.words]
     for index, word in enumerate(line.words):
-        gap = (word.start - line.words[index - 1].end) * length if index else 0.0
-        if not index or gap > WIDE_GAP * size:
+        if not index or extents[index][0] - extents[index - 1][1] > WIDE_GAP * size:
             groups.append([])
-        groups[-1].append(index)
+        groups[-1].append(word)
     if len(groups) < 2:
-        return [Piece(line.text, box, size)]
-    pieces = []
-    for group in groups:
-        words = [line.words[index] for index in group]
-        left, right = box.left + words[0].start * length, box.left + words[-1].end * length
-        pieces.append(Piece(" ".join(word.text for word in words), Box(left, box.top, right, box.bottom), size))
-    return pieces
+        return [Piece(line.text, box.left, box.right, baseline, size)]
+    return [
+        Piece(
+            " ".join(word.text for word in group),
+            word_extent(group[0], line, box)[0],
+            word_extent(group[-1], line, box)[1],
+            baseline,
+            size,
+        )
+        for group in groups
+    ]
+
+
+def word_extent(word: LineWord, line: OcrLine, box: Box) -> tuple[float, float]:
+    """Where a word begins and ends, in the measure of the box, which is that of the line's ink."""
+    ink_length = max(1e-6, line.ink.right - line.ink.left)
+    start, end = ((place - line.ink.left) / ink_length for place in (word.start, word.end))
+    length = box.right - box.left
+    return box.left + max(0.0, start) * length, box.left + min(1.0, max(start, end)) * length
 
 
 def place_block(block: Block, number: int, located: Sequence[Located], frame: Frame) -> Block:
@@ -129,10 +150,9 @@ def page_words(located: Sequence[Located], frame: Frame) -> tuple[Word, ...]:
     words = []
     for item in located:
         box, line = item.box, item.line
-        length = box.right - box.left
         for word in line.words:
-            part = Box(box.left + word.start * length, box.top, box.left + word.end * length, box.bottom)
-            words.append(Word(word.text, frame.original(part), word.confidence))
+            left, right = word_extent(word, line, box)
+            words.append(Word(word.text, frame.original(Box(left, box.top, right, box.bottom)), word.confidence))
         if not line.words:
             words.append(Word(line.text, frame.original(box), line.confidence))
     return tuple(words)

@@ -13,31 +13,59 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from docferry.engine.extraction.errors import OcrUnavailable
-from docferry.engine.extraction.ocr.lines import LineWord, OcrLine, Point, Quad
+from docferry.engine.extraction.ocr.characters import part_digits, place_characters, words_of
+from docferry.engine.extraction.ocr.ink import find_ink
+from docferry.engine.extraction.ocr.lines import TYPICAL_INK, OcrLine, Point, Quad
 
 if TYPE_CHECKING:
     from docferry.engine.extraction.pixels import Picture
 
+DOUBTFUL = 0.8  # mean confidence below which the other way up is tried too: upside down gives about 0.56
+VOTER_ASPECT = 4  # width over height of what the classifier sees
 MIN_SCORE = 0.5  # below it, what was read is noise; the library's own threshold
 VOTERS = 24  # lines that are asked whether the page stands on its head
+DETECT_SIDE = 1600  # pixels of the longer side in which lines are looked for; at 1280 five-point text is lost
 TALL = 1.5  # a box this much higher than wide holds text that runs up or down the page
 CACHED_ENGINES = 1
 
 
 def ocr(image: Picture, threads: int = 2) -> list[OcrLine]:
     """The lines of text in a BGR picture, whichever way it is turned, each with its quad and confidence (0..1)."""
+    import numpy as np
+
     engine = load_engine(threads)
-    boxes = engine(image, use_det=True, use_cls=False, use_rec=False).boxes
-    if boxes is None or not len(boxes):
-        return []
-    quads = [to_quad(box) for box in boxes]
+    quads = detect(engine, image)
     sideways = runs_sideways(quads)
-    quads = [turn_quad(quad) if is_turned(quad, sideways) else quad for quad in quads]
+    if sideways:  # the detector overlooks lone characters that lie on their side
+        image = np.ascontiguousarray(np.rot90(image))
+        quads = detect(engine, image)
+    if not quads:
+        return []
+    quads = [turn_quad(quad) if runs_down(quad) else quad for quad in quads]
     crops = [crop(image, quad) for quad in quads]
-    if stands_on_head(engine, quads, crops):
-        quads = [turn_quad(turn_quad(quad)) for quad in quads]
-        crops = [picture[::-1, ::-1].copy() for picture in crops]
-    return read_crops(engine, quads, crops)
+    on_head = stands_on_head(engine, quads, crops)
+    lines = read_crops(engine, quads, crops, on_head)
+    if mean_confidence(lines) < DOUBTFUL:
+        other = read_crops(engine, quads, crops, not on_head)
+        lines = max(lines, other, key=mean_confidence)
+    return [line._replace(quad=lay_back(line.quad, image.shape[0])) for line in lines] if sideways else lines
+
+
+def detect(engine: Any, image: Picture) -> list[Quad]:
+    """The boxes of lines of text, in the picture's pixels, their corners from the top left clockwise."""
+    import cv2
+
+    height, width = image.shape[:2]
+    scale = min(1.0, DETECT_SIDE / max(height, width))
+    small = image if scale == 1.0 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    boxes = engine(small, use_det=True, use_cls=False, use_rec=False).boxes
+    return [] if boxes is None else [to_quad(box, scale) for box in boxes]
+
+
+def lay_back(quad: Quad, width: int) -> Quad:
+    """The quad on the picture as it was before its quarter turn anticlockwise; ``width`` was its width."""
+    first, second, third, fourth = ((width - y, x) for x, y in quad)
+    return first, second, third, fourth
 
 
 @lru_cache(maxsize=CACHED_ENGINES)
@@ -60,34 +88,33 @@ def load_engine(threads: int) -> Any:
     )
 
 
-def read_crops(engine: Any, quads: list[Quad], crops: list[Picture]) -> list[OcrLine]:
+def mean_confidence(lines: list[OcrLine]) -> float:
+    """The mean confidence by characters; 0 for nothing."""
+    characters = sum(len(line.text) for line in lines)
+    return sum(line.confidence * len(line.text) for line in lines) / characters if characters else 0.0
+
+
+def read_crops(engine: Any, quads: list[Quad], crops: list[Picture], on_head: bool) -> list[OcrLine]:
+    """The text of each crop, whose picture stands on its head if told so."""
+    if on_head:
+        quads = [turn_quad(turn_quad(quad)) for quad in quads]
+        crops = [picture[::-1, ::-1].copy() for picture in crops]
     found = engine.recognize_txt(crops)
     lines = []
-    for quad, text, score, info in zip(quads, found.txts, found.scores, found.word_results, strict=True):
+    for picture, quad, text, score, info in zip(
+        crops, quads, found.txts, found.scores, found.word_results, strict=True
+    ):
         if text.strip() and score >= MIN_SCORE:
-            lines.append(OcrLine(quad, text.strip(), float(score), line_words(text, info)))
+            characters = place_characters(text, info.word_cols, info.confs)
+            spaced = part_digits(characters)
+            text = "".join(character.text for character in spaced) if spaced else text
+            words = words_of(spaced, float(info.line_txt_len))
+            lines.append(OcrLine(quad, text.strip(), float(score), words, find_ink(picture) or TYPICAL_INK))
     return lines
 
 
-def line_words(text: str, info: Any) -> tuple[LineWord, ...]:
-    """The line's words with their extent, from the time steps at which their characters were read."""
-    columns = [column for word in info.word_cols for column in word]
-    steps = max(float(info.line_txt_len), 1.0)
-    if len(columns) != sum(not character.isspace() for character in text) or len(info.confs) != len(text):
-        return ()
-    words, place, index = [], 0, 0
-    for part in text.split():
-        index = text.index(part, index)
-        confidences = info.confs[index : index + len(part)]
-        first, last = columns[place], columns[place + len(part) - 1]
-        start, end = max(0.0, (first - 0.5) / steps), min(1.0, (last + 1.5) / steps)
-        words.append(LineWord(part, start, max(start, end), sum(confidences) / len(confidences)))
-        place, index = place + len(part), index + len(part)
-    return tuple(words)
-
-
-def to_quad(box: Any) -> Quad:
-    first, second, third, fourth = ((float(x), float(y)) for x, y in box)
+def to_quad(box: Any, scale: float) -> Quad:
+    first, second, third, fourth = ((float(x) / scale, float(y) / scale) for x, y in box)
     return first, second, third, fourth
 
 
@@ -114,18 +141,23 @@ def runs_sideways(quads: list[Quad]) -> bool:
     return tall > wide
 
 
-def is_turned(quad: Quad, sideways: bool) -> bool:
-    """Whether this box's text runs up or down: as the page's does, or much longer that way than a character."""
+def runs_down(quad: Quad) -> bool:
+    """Whether a box is so much higher than wide that it is no narrow character but text up or down the page."""
     width, height = sides(quad)
-    return width < TALL * 2 * height if sideways else height > TALL * 2 * width
+    return height > TALL * 2 * width
 
 
 def stands_on_head(engine: Any, quads: list[Quad], crops: list[Picture]) -> bool:
     """Whether most of the longest lines are upside down, as the classifier sees them."""
     order = sorted(range(len(quads)), key=lambda place: -sides(quads[place])[0])[:VOTERS]
-    verdicts = engine.cls_and_rotate([crops[place] for place in order])[1].cls_res
+    verdicts = engine.cls_and_rotate([head(crops[place]) for place in order])[1].cls_res
     votes = sum(float(score) if "180" in label else -float(score) for label, score in verdicts)
     return votes > 0
+
+
+def head(picture: Picture) -> Picture:
+    """The beginning of a line, as long as the classifier looks at; it would squeeze a long line beyond reading."""
+    return picture[:, : picture.shape[0] * VOTER_ASPECT]
 
 
 def crop(image: Picture, quad: Quad) -> Picture:

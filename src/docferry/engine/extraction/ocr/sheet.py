@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from docferry.engine.extraction.model import Box
-
 GLYPH_WIDTH = 500  # of every character, in thousandths of the font size
 ASCENT, DESCENT = 800, -200
 TO_UNICODE = b"""/CIDInit /ProcSet findresource begin 12 dict begin begincmap
@@ -21,11 +19,14 @@ endcmap end end"""
 
 
 class Piece(NamedTuple):
-    """A text and its box, in points from the page's top left."""
+    """A text, where its ink begins and ends, and its baseline and font size; points from the page's top left."""
 
     text: str
-    box: Box
-    size: float  # of the font, in points
+    left: float
+    right: float
+    baseline: float
+    size: float
+    bold: bool = False
 
 
 class Rule(NamedTuple):
@@ -39,7 +40,7 @@ class Rule(NamedTuple):
 
 def sheet_pdf(width: float, height: float, pieces: Sequence[Piece], rules: Sequence[Rule] = ()) -> bytes:
     """A PDF of one page with the pieces and rules."""
-    drawing = [f"{width_line:.2f} w" for width_line in (0.7,)]
+    drawing = ["0.7 w"]
     drawing += [
         f"{rule.left:.2f} {height - rule.top:.2f} m {rule.right:.2f} {height - rule.bottom:.2f} l S" for rule in rules
     ]
@@ -47,35 +48,39 @@ def sheet_pdf(width: float, height: float, pieces: Sequence[Piece], rules: Seque
     drawing += [show(piece, height) for piece in pieces if piece.text]
     drawing.append("ET")
     content = "\n".join(drawing).encode("ascii")
-    descriptor = (
-        f"<< /Type /FontDescriptor /FontName /Plain /Flags 4 /FontBBox [0 {DESCENT} {GLYPH_WIDTH} {ASCENT}] "
-        f"/ItalicAngle 0 /Ascent {ASCENT} /Descent {DESCENT} /CapHeight 700 /StemV 80 >>"
-    )
-    return assemble(
-        [
-            b"<< /Type /Catalog /Pages 2 0 R >>",
-            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width:.2f} {height:.2f}] /Contents 4 0 R "
-            "/Resources << /Font << /F 5 0 R >> >> >>".encode("ascii"),
-            stream(content),
-            b"<< /Type /Font /Subtype /Type0 /BaseFont /Plain /Encoding /Identity-H /DescendantFonts [6 0 R] "
-            b"/ToUnicode 8 0 R >>",
-            f"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Plain /DW {GLYPH_WIDTH} /FontDescriptor 7 0 R "
-            "/CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> >>".encode("ascii"),
-            descriptor.encode("ascii"),
-            stream(TO_UNICODE % ranges()),
-        ]
-    )
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width:.2f} {height:.2f}] /Contents 4 0 R "
+        "/Resources << /Font << /F 5 0 R /B 8 0 R >> >> >>".encode("ascii"),
+        stream(content),
+        *font("Plain", first=5),
+        *font("Plain-Bold", first=8),
+        stream(TO_UNICODE % ranges()),
+    ]
+    return assemble(objects)
+
+
+def font(name: str, first: int) -> list[bytes]:
+    """The three objects of a font whose first has that number; the table of characters is object 11."""
+    return [
+        f"<< /Type /Font /Subtype /Type0 /BaseFont /{name} /Encoding /Identity-H "
+        f"/DescendantFonts [{first + 1} 0 R] /ToUnicode 11 0 R >>".encode("ascii"),
+        f"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /{name} /DW {GLYPH_WIDTH} /FontDescriptor {first + 2} 0 R "
+        "/CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> >>".encode("ascii"),
+        f"<< /Type /FontDescriptor /FontName /{name} /Flags 4 /FontBBox [0 {DESCENT} {GLYPH_WIDTH} {ASCENT}] "
+        f"/ItalicAngle 0 /Ascent {ASCENT} /Descent {DESCENT} /CapHeight 700 /StemV 80 >>".encode("ascii"),
+    ]
 
 
 def show(piece: Piece, page_height: float) -> str:
     """The operators that set one piece: size, stretch, place, characters."""
     natural = len(piece.text) * piece.size * GLYPH_WIDTH / 1000
-    stretch = 100 * max(0.5, piece.box.right - piece.box.left) / natural
-    middle = page_height - (piece.box.top + piece.box.bottom) / 2
-    baseline = middle - piece.size * (ASCENT + DESCENT) / 2000
+    stretch = 100 * max(0.5, piece.right - piece.left) / natural
+    baseline = page_height - piece.baseline
+    name = "B" if piece.bold else "F"
     return (
-        f"/F {piece.size:.2f} Tf {stretch:.3f} Tz 1 0 0 1 {piece.box.left:.2f} {baseline:.2f} Tm "
+        f"/{name} {piece.size:.2f} Tf {stretch:.3f} Tz 1 0 0 1 {piece.left:.2f} {baseline:.2f} Tm "
         f"<{plain(piece.text).encode('utf-16-be').hex()}> Tj"
     )
 
