@@ -61,15 +61,16 @@ class JsonOptions:
 
     def _text_problems(self, value: str, path: Path, extra_allowed: bool) -> Iterator[OptionProblem]:
         text = value.strip()
+        if has_template(text):
+            return
         if not text.startswith(("[", "{")):
-            if text not in JSON_WORDS and not has_template(text) and not extra_allowed:
+            if text not in JSON_WORDS and not extra_allowed:
                 hint = nearest(text, JSON_WORDS)
                 yield OptionProblem(path, shown(value), f"{' or '.join(JSON_WORDS)}, a list, or a JSON Schema{hint}")
             return
         try:
             decoded = json.loads(text)
         except ValueError:
-            # A template in braces is no JSON either, and cannot be told from a broken schema.
             yield OptionProblem(path, shown(value), "JSON that is complete; better: a list or a schema as YAML")
             return
         if isinstance(decoded, list) and not all(isinstance(name, str) for name in decoded):
