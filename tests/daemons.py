@@ -49,7 +49,8 @@ class Ferry:
         self.config = folder / "docferry.yaml"
         self.log = folder / "daemon.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self.inbox.mkdir(parents=True, exist_ok=True)
+        for place in (self.inbox, self.outbox, self.archive, self.failed):
+            place.mkdir(parents=True, exist_ok=True)
         self.write(config or {}, **inbox)
 
     def write(self, config: Mapping[str, Any], **inbox: Any) -> None:

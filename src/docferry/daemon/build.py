@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from docferry.clock import Clock
 from docferry.config.keys import KeySource, Secret
 from docferry.config.models import Config, InboxConfig, ProviderConfig
-from docferry.errors import ConfigError, DocferryError
+from docferry.errors import ConfigError, DocferryError, OutboxUnavailable
 from docferry.ledger import Change, Ledger
 from docferry.observe.logs import register_secret
 from docferry.observe.metrics import Metrics
@@ -23,8 +25,12 @@ from docferry.providers.build import create_provider
 from docferry.rules.facts import FactReader
 from docferry.rules.route import Router
 
+log = logging.getLogger(__name__)
 
-def build_context(
+KNOWN_FOLDERS = "known folders"  # the ledger's memory of folders we have written into
+
+
+async def build_context(
     config: Config,
     *,
     ledger: Ledger,
@@ -45,7 +51,7 @@ def build_context(
         state=config.state,
         router=Router(config, facts),
         inboxes={inbox.name: inbox for inbox in config.inboxes},
-        outlets={inbox.name: make_places(inbox) for inbox in config.inboxes},
+        outlets=await open_places(ledger, config.inboxes),
         services=make_services(config, clock, rng, engine_socket, environ, {}),
         pace=pace,
         metrics=metrics,
@@ -97,16 +103,30 @@ def read_key(source: KeySource, environ: Mapping[str, str]) -> Secret:
     return key
 
 
+async def open_places(ledger: Ledger, inboxes: Sequence[InboxConfig]) -> dict[str, Places]:
+    """Outbox, archive and failed folder of each inbox, each known by a marker from its first use on.
+
+    A folder that was used before and whose marker is missing (a share that is not mounted yet) is not taken for
+    an empty one: it stays offline, and what belongs there waits.
+    """
+    known = set(await ledger.recall(KNOWN_FOLDERS) or [])
+    places = {inbox.name: make_places(inbox) for inbox in inboxes}
+    for place in places.values():
+        for root in place.roots():
+            try:
+                await asyncio.to_thread(root.prepare, new=str(root.path) not in known)
+            except OutboxUnavailable as error:
+                log.error("%s", error)
+    used = {str(root.path) for place in places.values() for root in place.roots()}
+    if not used <= known:
+        await ledger.remember(KNOWN_FOLDERS, sorted(known | used))
+    return places
+
+
 def make_places(inbox: InboxConfig) -> Places:
-    """Outbox, archive and failed folder; created where they are missing."""
     mode, group = inbox.output_mode, inbox.output_group
-    places = Places(
+    return Places(
         outbox=Outbox(inbox.outbox, mode=mode, group=group),
         archive=Root(inbox.archive, mode=mode, group=group) if inbox.archive else None,
         failed=Root(inbox.failed, mode=mode, group=group),
     )
-    places.outbox.prepare()
-    places.failed.prepare()
-    if places.archive is not None:
-        places.archive.prepare()
-    return places

@@ -208,9 +208,7 @@ class Inboxes:
 
     def offline(self) -> dict[str, str]:
         return {
-            status.name: status.reason or "offline"
-            for status in self._statuses()
-            if status.name in self._found_offline
+            status.name: status.reason or "offline" for status in self._statuses() if status.name in self._found_offline
         }
 
     def mark_progress(self, progress: Progress) -> None:

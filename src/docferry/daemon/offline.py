@@ -23,7 +23,7 @@ async def offline_context(config: Config, environ: Mapping[str, str]) -> AsyncIt
     ledger = Ledger(config.state).open()
     facts = FactReader()
     try:
-        context = build_context(
+        context = await build_context(
             config,
             ledger=ledger,
             clock=SystemClock(),

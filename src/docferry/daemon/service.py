@@ -21,7 +21,7 @@ from docferry.config import load
 from docferry.config.folders import check_folders
 from docferry.config.models import Config
 from docferry.daemon.alerting import AlertDesk
-from docferry.daemon.build import build_context, make_places, make_services
+from docferry.daemon.build import build_context, make_services, open_places
 from docferry.daemon.claims import ClaimDesk
 from docferry.daemon.control import ControlServer
 from docferry.daemon.engine_child import EngineChild, engine_settings
@@ -122,7 +122,7 @@ class Daemon:
         facts = FactReader()
         stack.push_async_callback(facts.aclose)
         self._facts = facts
-        self.context = build_context(
+        self.context = await build_context(
             config,
             ledger=self.ledger,
             clock=self.clock,
@@ -136,6 +136,9 @@ class Daemon:
         )
         stack.push_async_callback(self._close_providers)
         self.dispatcher = Dispatcher(self.context)
+        paused = await self.ledger.recall("paused") or {"inboxes": [], "providers": []}
+        self.dispatcher.paused_inboxes |= set(paused["inboxes"])
+        self.dispatcher.paused_providers |= set(paused["providers"])
         taken_up = await self.dispatcher.load()
         self.alerts = await AlertDesk.create(self)
         self.inboxes = Inboxes(self, ClaimDesk(self.ledger, self.dispatcher, asyncio.get_running_loop(), self.clock))
@@ -261,11 +264,10 @@ class Daemon:
             raise UsageError("the embedded engine is started only with the daemon", hint="restart docferry")
         socket = socket_path(config.state, ENGINE)
         services = make_services(config, self.clock, self._rng, socket, self.environ, self.context.services)
+        changed = [inbox for inbox in config.inboxes if self.context.inboxes.get(inbox.name) != inbox]
         outlets = {
-            inbox.name: self.context.outlets[inbox.name]
-            if self.context.inboxes.get(inbox.name) == inbox
-            else await asyncio.to_thread(make_places, inbox)
-            for inbox in config.inboxes
+            **self.context.outlets,
+            **await open_places(self.ledger, changed),
         }
         replaced = [service for name, service in self.context.services.items() if services.get(name) is not service]
         self.context.router = Router(config, self._facts)
@@ -374,6 +376,8 @@ class Daemon:
             raise UsageError(f"there is no inbox or provider called {name!r}")
         for _, paused in kinds:
             paused.add(name) if pausing else paused.discard(name)
+        if not pausing and name in self.context.services:
+            self.context.services[name].gate.try_now(self.clock.now())
         await self.ledger.remember(
             "paused",
             {"inboxes": sorted(self.dispatcher.paused_inboxes), "providers": sorted(self.dispatcher.paused_providers)},

@@ -243,6 +243,18 @@ def find_deliveries(connection: Connection, document_id: str) -> list[Delivery]:
     return [Delivery(os.fsdecode(path), format_, sha256, size) for path, format_, sha256, size in found]
 
 
+def find_waiting_for_fallback(connection: Connection, provider: str, parked_s: float) -> list[Document]:
+    """Queued documents at ``provider`` whose plan names another one for when it is parked so long."""
+    found = connection.execute(
+        "SELECT * FROM documents WHERE filed = 0 AND state = 'queued' AND provider = ? AND step = 0"
+        " AND json_extract(plan, '$.fallback_provider') IS NOT NULL"
+        " AND json_extract(plan, '$.fallback_provider') != provider"
+        " AND json_extract(plan, '$.fallback_after_s') <= ? LIMIT 100",
+        (provider, parked_s),
+    )
+    return [rows.to_document(row) for row in rows.dicts(found)]
+
+
 def known_among(connection: Connection, ids: Sequence[str]) -> set[str]:
     """Which of these documents the ledger has."""
     found: set[str] = set()

@@ -71,9 +71,7 @@ class Root:
 
     def _check(self, folder: Folder) -> None:
         device = os.fstat(folder.fd).st_dev
-        if self._device is None:
-            self._device = device
-        elif device != self._device:
+        if device != self._device:
             # A share mounted again may have a new number; its marker tells it from an empty mount point.
             if not folder.exists(MARKER):
                 raise self._offline("another filesystem is there now")

@@ -44,6 +44,9 @@ class Places:
     archive: Root | None
     failed: Root
 
+    def roots(self) -> tuple[Root, ...]:
+        return (self.outbox.root, self.failed, *((self.archive,) if self.archive else ()))
+
 
 @dataclass(slots=True)
 class Context:

@@ -11,13 +11,15 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from docferry.errors import LedgerError, OutboxUnavailable
 from docferry.ledger import StaleDocument
+from docferry.ledger.ledger import find_waiting_for_fallback
 from docferry.models import Document, DocumentState
 from docferry.pipeline.advance import advance
 from docferry.pipeline.context import Context
-from docferry.pipeline.ending import fail
+from docferry.pipeline.ending import fail, use_fallback
 from docferry.pipeline.lanes import Entry, Schedule, lane, lane_of
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ FILE_PLACES = 4
 LEDGER_PAUSE_S = 5.0
 OUTBOX_PAUSES_S = (2.0, 5.0, 15.0, 60.0)
 LONGEST_SLEEP_S = 1.0
+FALLBACK_LOOK_S = 2.0
 
 
 @dataclass(slots=True)
@@ -57,6 +60,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._stopping = False
         self._ledger_ready_at = 0.0
+        self._fallbacks_at = 0.0
 
     async def load(self) -> int:
         """Takes up every open document of the ledger; returns how many."""
@@ -95,6 +99,7 @@ class Dispatcher:
             now = self.context.clock.now()
             self.schedule.promote(now)
             self._start_what_may(now)
+            await self._move_to_fallbacks(now)
             await self._sleep(now)
 
     async def stop(self, grace_s: float) -> None:
@@ -116,14 +121,12 @@ class Dispatcher:
         self._wake.clear()
 
     def _start_what_may(self, now: float) -> None:
+        """Gives every free place to the first in its lane."""
         if now < self._ledger_ready_at:
             return
-        for name in list(self.schedule.lanes()):
-            while self._has_place(name, now):
-                document_id = self.schedule.pop(name)
-                if document_id is None:
-                    break
-                self._begin(name, document_id)
+        for name in self.schedule.lanes():
+            while self.schedule.has_ready(name) and self._has_place(name, now):
+                self._begin(name, self.schedule.pop(name))
 
     def _has_place(self, name: str, now: float) -> bool:
         kind, _, owner = name.partition(":")
@@ -161,6 +164,7 @@ class Dispatcher:
             document = await self._advance(name, document_id)
         finally:
             self._places[name] -= 1
+            self._release(name)
             self.in_flight.pop(document_id, None)
             again = self._again.pop(document_id, None)
             if document is not None:
@@ -168,6 +172,13 @@ class Dispatcher:
             elif again is not None:
                 self.schedule.add(again, self.context.clock.now())
             self.wake()
+
+    def _release(self, name: str) -> None:
+        """A document that was let through and asked nothing in the end must not keep the provider's only probe."""
+        kind, _, owner = name.partition(":")
+        service = self.context.services.get(owner)
+        if kind in ("submit", "poll") and service is not None:
+            service.gate.released()
 
     async def _advance(self, name: str, document_id: str) -> Document | None:
         """One step, with everything that can go wrong turned into when to go on."""
@@ -212,6 +223,21 @@ class Dispatcher:
         if self.context.clock.now() >= self._ledger_ready_at:
             log.error("nothing can be recorded, so nothing is done: %s", error)
         self._ledger_ready_at = self.context.clock.now() + LEDGER_PAUSE_S
+
+    async def _move_to_fallbacks(self, now: float) -> None:
+        """Queued documents whose provider is parked for longer than their plan wants go to the plan's other one."""
+        if now < self._fallbacks_at:
+            return
+        self._fallbacks_at = now + FALLBACK_LOOK_S
+        for name, service in self.context.services.items():
+            parked = service.gate.parked
+            if parked is None:
+                continue
+            find = partial(find_waiting_for_fallback, provider=name, parked_s=now - parked.since)
+            waiting = await self.context.ledger.call(find)
+            for document in waiting:
+                if document.id not in self.in_flight:
+                    self.add(await use_fallback(self.context, document, f"{name} is parked: {parked.reason}"))
 
     def _park_outbox(self, inbox: str, error: OutboxUnavailable) -> None:
         now = self.context.clock.now()

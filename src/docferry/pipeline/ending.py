@@ -59,6 +59,26 @@ async def try_later(
     )
 
 
+async def use_fallback(context: Context, document: Document, why: str, *, step: Step | None = None) -> Document:
+    """Queues a document, none of whose steps is done, for the other provider that its plan names."""
+    assert document.plan is not None
+    other = document.plan.fallback_provider
+    return await context.commit(
+        context.change(
+            document,
+            "goes to the fallback provider",
+            {"reason": why, "provider": other},
+            steps=(replace(step, state=StepState.FAILED, error=why),) if step else (),
+            state=DocumentState.QUEUED,
+            provider=other,
+            attempts=0,
+            due_at=context.clock.now(),
+            warnings=(*document.warnings, f"done by {other} instead of {document.provider}: {why}"),
+            waits_for=f"a free place at {other}",
+        )
+    )
+
+
 async def cancel_unsent(context: Context, document: Document) -> Document:
     """Ends a document of which no provider has a job."""
     return await context.commit(

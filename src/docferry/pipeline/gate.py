@@ -6,7 +6,7 @@ The decisions are the pure values of ``limits`` and ``breaker``; this keeps thei
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from docferry.config.models import ProviderConfig
 from docferry.errors import Parked, ProviderError, Unavailable
@@ -108,6 +108,11 @@ class Gate:
         self._breaker = self._breaker.parked(
             now, self._rng, error.message, needs_person=error.needs_person, retry_after_s=error.retry_after_s
         )
+
+    def try_now(self, now: float) -> None:
+        """A person says that the cause is mended: the next request is the probe."""
+        if self._breaker.state is BreakerState.PARKED:
+            self._breaker = replace(self._breaker, probe_at=now)
 
     def released(self) -> None:
         """A request ended without saying anything about the provider."""

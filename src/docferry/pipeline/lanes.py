@@ -98,20 +98,28 @@ class Schedule:
         return None
 
     def lanes(self) -> Iterator[str]:
-        """Lanes in which something is ready, in an order that does not favour any for long."""
-        return iter([name for name, heap in self._ready.items() if heap])
+        """Lanes in which something may be ready."""
+        return iter(list(self._ready))
 
-    def pop(self, lane_name: str) -> str | None:
-        """Takes out the first ready document of a lane."""
+    def has_ready(self, lane_name: str) -> bool:
+        """Whether ``pop`` would give a document; entries that were replaced meanwhile are forgotten here."""
         heap = self._ready.get(lane_name, [])
         while heap:
-            _, ticket, document_id = heapq.heappop(heap)
+            _, ticket, document_id = heap[0]
             current = self._entries.get(document_id)
             if current is not None and current[0] == ticket:
-                del self._entries[document_id]
-                return document_id
+                return True
+            heapq.heappop(heap)
         self._ready.pop(lane_name, None)
-        return None
+        return False
+
+    def pop(self, lane_name: str) -> str:
+        """Takes out the first ready document of a lane that has one."""
+        if not self.has_ready(lane_name):
+            raise LookupError(f"nothing is ready in lane {lane_name}")
+        _, _, document_id = heapq.heappop(self._ready[lane_name])
+        del self._entries[document_id]
+        return document_id
 
     def _make_ready(self, document_id: str, ticket: int, lane_name: str, priority: int) -> None:
         heapq.heappush(self._ready.setdefault(lane_name, []), (-priority, ticket, document_id))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from docferry.errors import DocferryError, JobUnknown, Parked, ProviderError, ResultGone, Unavailable
+from docferry.errors import JobUnknown, Parked, ProviderError, ResultGone, Unavailable
 from docferry.failpoints import failpoint
 from docferry.models import Document, DocumentState, Step, StepState
 from docferry.pipeline import retry
 from docferry.pipeline import steps as planning
+from docferry.pipeline.cancel import came_too_late, cancel_job, end_canceled, tell_to_stop
 from docferry.pipeline.context import Context, Service
 from docferry.pipeline.ending import fail, try_later
 from docferry.pipeline.finishing import finish_step, point_at_result
@@ -34,9 +35,9 @@ async def poll(context: Context, document: Document, steps: Sequence[Step]) -> D
     step = planning.current_step(document, steps)
     if step is None or step.job_id is None:
         return await _submit_anew(context, document, step, "the job's id is not in the ledger")
-    if document.cancel_requested:
-        return await _cancel(context, service, document, step, steps)
     now = context.clock.now()
+    if document.cancel_requested and (ended := await cancel_job(context, service, document, step)) is not None:
+        return ended
     if (deadline_s := _job_timeout_s(service, document)) is not None and now > (step.accepted_at or now) + deadline_s:
         return await _timed_out(context, service, document, step, deadline_s)
     return await _ask(context, service, document, step, steps)
@@ -70,11 +71,13 @@ async def fetch(context: Context, document: Document, steps: Sequence[Step]) -> 
 
 
 async def _ask(context: Context, service: Service, document: Document, step: Step, steps: Sequence[Step]) -> Document:
-    assert step.job_id is not None
+    assert step.job_id is not None  # looked at by ``poll``
+    job_id = step.job_id
     step = replace(step, polls=step.polls + 1)
+    asked = context.clock.elapsed()
     try:
         answer = await service.provider.poll(
-            step.endpoint, step.job_id, context.work_folder(document) / planning.answer_name(step)
+            step.endpoint, job_id, context.work_folder(document) / planning.answer_name(step)
         )
     except JobUnknown as error:
         return await _unknown(context, document, step, error)
@@ -83,19 +86,23 @@ async def _ask(context: Context, service: Service, document: Document, step: Ste
     except ProviderError as error:
         return await _poll_failed(context, service, document, step, error)
     service.gate.succeeded(context.clock.now())
+    if isinstance(answer, Pending):  # whose answer time does not grow with the document
+        service.gate.timed(context.clock.elapsed() - asked, context.clock.now())
     context.metrics.polled(step.provider, type(answer).__name__)
     match answer:
         case Pending():
             return await _still_pending(context, document, step, answer)
         case Answered():
             failpoint("poll.stored")
+            if document.cancel_requested:
+                document = came_too_late(document)
             return await finish_step(context, document, step, steps, answer)
         case Pointed():
             return await point_at_result(context, document, step, answer)
         case JobFailed():
             return await _job_failed(context, document, step, answer)
         case JobCanceled():
-            return await _canceled(context, document, step, "the job was cancelled at the provider")
+            return await end_canceled(context, document, step, "the job was cancelled at the provider")
         case JobExpired():
             gone = ResultGone("the provider purged the result before it was fetched")
             return await _result_gone(context, document, step, gone)
@@ -242,63 +249,13 @@ async def _job_failed(context: Context, document: Document, step: Step, failed: 
     )
 
 
-async def _cancel(
-    context: Context, service: Service, document: Document, step: Step, steps: Sequence[Step]
-) -> Document:
-    """A person wants it stopped: asks the provider, then believes the poll. What completed anyway is kept."""
-    assert step.job_id is not None
-    try:
-        answer = await service.provider.cancel(step.job_id)
-    except ProviderError as error:
-        return await _canceled(context, document, step, f"the provider could not be told to stop: {error}")
-    if not answer.requested:
-        return await _canceled(context, document, step, answer.note)
-    document = await context.commit(
-        context.change(document, "cancel requested at the provider", {"job": step.job_id}, cancel_requested=False)
-    )
-    try:
-        result = await service.provider.poll(
-            step.endpoint, step.job_id, context.work_folder(document) / planning.answer_name(step)
-        )
-    except ProviderError as error:
-        return await _canceled(context, document, step, f"cancelled; the job could not be asked again: {error}")
-    if isinstance(result, Answered):
-        document = replace(
-            document, warnings=(*document.warnings, "the cancel came too late: the job was done and is paid for")
-        )
-        return await finish_step(context, document, step, steps, result)
-    return await _canceled(context, document, step, "cancelled on request")
-
-
-async def _canceled(context: Context, document: Document, step: Step, why: str) -> Document:
-    return await context.commit(
-        context.change(
-            document,
-            "canceled",
-            {"note": why, "job": step.job_id},
-            steps=(replace(step, state=StepState.CANCELED),),
-            state=DocumentState.CANCELED,
-            filed=False,
-            cancel_requested=False,
-            due_at=context.clock.now(),
-            error=why,
-            error_hint=f"docferry retry {document.id} starts it again",
-            waits_for=None,
-        )
-    )
-
-
 def _job_timeout_s(service: Service, document: Document) -> float | None:
     own = planning.plan_of(document).job_timeout_s
     return own if own is not None else service.config.job_timeout_s
 
 
 async def _timed_out(context: Context, service: Service, document: Document, step: Step, deadline_s: float) -> Document:
-    assert step.job_id is not None
-    try:
-        note = (await service.provider.cancel(step.job_id)).note
-    except DocferryError as error:
-        note = str(error)
+    note = await tell_to_stop(service, step)
     message = f"job {step.job_id} of {step.provider} did not end within {deadline_s:.0f} s"
     hint = f"raise job_timeout of the provider or rule; docferry retry {document.id} submits it again. {note}".strip()
     return await fail(context, document, message, hint, step=step)

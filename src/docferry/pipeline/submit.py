@@ -11,7 +11,7 @@ from docferry.models import Document, DocumentState, Json, Step, StepState
 from docferry.pipeline import retry, settle
 from docferry.pipeline import steps as planning
 from docferry.pipeline.context import Context, Service
-from docferry.pipeline.ending import cancel_unsent, fail, try_later
+from docferry.pipeline.ending import cancel_unsent, fail, try_later, use_fallback
 from docferry.pipeline.finishing import finish_step, point_at_result
 from docferry.providers.base import Accepted, Answered, Pointed, Submission
 from docferry.providers.mode import choose_mode
@@ -24,6 +24,8 @@ async def submit(context: Context, document: Document, steps: Sequence[Step]) ->
     if document.cancel_requested:
         return await cancel_unsent(context, document)
     service = context.service(document.provider)
+    if (wait_s := _pages_wait_s(context, service, document)) > 0:
+        return await _wait_for_pages(context, document, wait_s)
     existing = planning.current_step(document, steps)
     resend = existing is not None and existing.state in (StepState.PLANNED, StepState.SUBMITTING)
     mode = _mode(service, document)
@@ -92,6 +94,25 @@ async def settle_lost(context: Context, document: Document, steps: Sequence[Step
             return await _resubmit(context, document, step, verdict.reason)
         case settle.Settlement.HOLD:
             return await _hold(context, document, step, verdict.reason)
+
+
+def _pages_wait_s(context: Context, service: Service, document: Document) -> float:
+    """Pages are what providers limit; a step that sends no document asks for none."""
+    if planning.planned_step(document).endpoint not in planning.UPLOADING:
+        return 0.0
+    return service.gate.pages_wait_s(document.pages or 1, context.clock.now())
+
+
+async def _wait_for_pages(context: Context, document: Document, wait_s: float) -> Document:
+    return await context.commit(
+        context.change(
+            document,
+            "page rate",
+            quiet=True,
+            due_at=context.clock.now() + wait_s,
+            waits_for=f"the page rate of {document.provider}",
+        )
+    )
 
 
 def _mode(service: Service, document: Document) -> str:
@@ -179,7 +200,20 @@ async def _not_taken(
             service.gate.trouble(now, error)
             return await _answer_lost(context, document, step, error)
         case _:
+            service.gate.answered()
+            if _refuses_type(error) and _has_fallback(document):
+                return await use_fallback(context, document, error.message, step=step)
             return await fail(context, document, f"{step.endpoint}: {error.message}", error.hint, step=step)
+
+
+def _refuses_type(error: ProviderError) -> bool:
+    """Whether another provider may take what this one does not: 415, or Pulse's code for an unsupported type."""
+    return error.status == 415 or error.code == "FILE_001"
+
+
+def _has_fallback(document: Document) -> bool:
+    other = planning.plan_of(document).fallback_provider
+    return other is not None and other != document.provider and document.step == 0
 
 
 async def _refused(
