@@ -8,8 +8,10 @@ import logging
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -20,6 +22,8 @@ from docferry.engine.access import Doorkeeper
 from docferry.engine.answers import JsonResponse
 from docferry.engine.errors import Refusal
 from docferry.engine.jobs import Jobs
+from docferry.engine.nanonets import routes as nanonets
+from docferry.engine.nanonets.refusals import error_body, invalid, problem
 from docferry.engine.pulse import routes as pulse
 from docferry.engine.retention import keep_tidy, remove_orphans
 from docferry.engine.runtime import Runtime
@@ -28,6 +32,7 @@ from docferry.engine.store import Store
 
 log = logging.getLogger(__name__)
 
+NANONETS_PATHS = ("/api/", "/v1/")
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
 DISK_PAUSE_S = "60"
 CLIENT_CLOSED_REQUEST = 499
@@ -50,7 +55,9 @@ def create_app(settings: EngineSettings, failed: Callable[[BaseException], None]
         default_response_class=JsonResponse,
     )
     app.include_router(pulse.router)
+    app.include_router(nanonets.router)
     app.add_exception_handler(Refusal, answer_refusal)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(HTTPException, answer_http_error)
     app.add_exception_handler(OSError, answer_trouble)
     app.add_exception_handler(sqlite.DatabaseError, answer_trouble)
@@ -88,9 +95,24 @@ def _ended(task: asyncio.Task[None], failed: Callable[[BaseException], None]) ->
 
 async def answer_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    details = {"details": error.details} if error.details is not None else {}
-    body = {"error": {"code": error.code, "message": error.message, **details}}
+    body = error_body(error) if is_nanonets(request) else {"error": pulse_error(error)}
     return JsonResponse(body, status_code=error.status, headers=error.headers)
+
+
+def pulse_error(error: Refusal) -> dict[str, Any]:
+    details = {"details": error.details} if error.details is not None else {}
+    return {"code": error.code, "message": error.message, **details}
+
+
+def is_nanonets(request: Request) -> bool:
+    return request.url.path.startswith(NANONETS_PATHS)
+
+
+async def answer_invalid(request: Request, error: Exception) -> Response:
+    """Parameters of the query or the path that the framework refuses."""
+    assert isinstance(error, RequestValidationError)
+    refusal = invalid(problem(entry["loc"][-1], entry["msg"], part=entry["loc"][0]) for entry in error.errors())
+    return await answer_refusal(request, refusal)
 
 
 async def answer_http_error(request: Request, error: Exception) -> Response:

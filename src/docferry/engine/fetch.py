@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urljoin
 
 import httpx
 
+from docferry.engine.records import Source
 from docferry.engine.settings import Limits
 
 REDIRECTS = 5
 PARALLEL = 8
 CONNECT_S = 10.0
+NAME_LENGTH = 255
 REDIRECT_STATUSES = {301, 302, 303, 307, 308}
 
 
@@ -30,12 +31,6 @@ class FetchFailed(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    name: str
-    size_bytes: int
-
-
 class Fetcher:
     """Fetches with limits on size, time, redirects and addresses; a few at a time."""
 
@@ -44,8 +39,8 @@ class Fetcher:
         self._allow_private = allow_private
         self._turns = asyncio.Semaphore(PARALLEL)
 
-    async def fetch(self, url: str, target: Path) -> Fetched:
-        """Write what ``url`` gives to ``target``. Messages never repeat the URL: it may carry a signature."""
+    async def fetch(self, url: str, target: Path) -> int:
+        """Write what ``url`` gives to ``target``; its size in bytes. No message repeats the URL: it may be signed."""
         async with self._turns:
             try:
                 async with asyncio.timeout(self._limits.fetch_time_s):
@@ -55,14 +50,14 @@ class Fetcher:
             except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
                 raise FetchFailed(f"the document could not be downloaded ({type(error).__name__})") from error
 
-    async def _follow(self, url: str, target: Path) -> Fetched:
+    async def _follow(self, url: str, target: Path) -> int:
         async with httpx.AsyncClient(trust_env=False, timeout=httpx.Timeout(30.0, connect=CONNECT_S)) as client:
             for _ in range(REDIRECTS + 1):
                 request = await self._request(client, url)
                 response = await client.send(request, stream=True)
                 try:
                     if response.status_code not in REDIRECT_STATUSES:
-                        return Fetched(name_of_url(url), await self._receive(response, target))
+                        return await self._receive(response, target)
                     url = urljoin(url, response.headers.get("location", ""))
                 finally:
                     await response.aclose()
@@ -111,6 +106,10 @@ def is_public(address: str) -> bool:
 
 
 def name_of_url(url: str) -> str:
-    """The last segment of the URL's path, without query."""
-    path = httpx.URL(url).path
-    return unquote(path.rstrip("/").rsplit("/", 1)[-1]) or "document"
+    """The last segment of the URL's path, without query: what a document fetched from there is called."""
+    path = url.split("#", 1)[0].split("?", 1)[0].split("://", 1)[-1]
+    return unquote(path.rstrip("/").rsplit("/", 1)[-1])[:NAME_LENGTH] if "/" in path else "document"
+
+
+def source_at(url: str) -> Source:
+    return Source(name_of_url(url), url=url)

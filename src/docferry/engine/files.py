@@ -26,12 +26,15 @@ def write_json(path: Path, value: Any) -> int:
     return len(data)
 
 
-def sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def settle(source: Path, target: Path) -> None:
+    """Move ``source`` to ``target`` on the same filesystem, durably."""
+    descriptor = os.open(source, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    source.rename(target)
+    sync_folder(target.parent)
 
 
 def sync_folder(folder: Path) -> None:

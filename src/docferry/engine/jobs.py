@@ -11,25 +11,24 @@ import logging
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from docferry.engine import sqlite
 from docferry.engine.errors import JobFailure, Refusal, busy
 from docferry.engine.fetch import Fetcher, FetchFailed
-from docferry.engine.files import sync_file, sync_folder
+from docferry.engine.files import settle, sync_folder
 from docferry.engine.pool import Assignment, Outcome, Pool, ProcessPool, Verdict
-from docferry.engine.records import Artefact, Job, JobStatus, Link, NewJob
+from docferry.engine.records import Artefact, Input, Job, JobStatus, Link, NewJob, Source
 from docferry.engine.settings import EngineSettings
-from docferry.engine.store import Ending, Store, new_id
+from docferry.engine.store import Ending, Store, input_file, new_id
 
 log = logging.getLogger(__name__)
 
 DEATHS_BLAMED_ON_A_JOB = 3
 LEDGER_PAUSE_S = 1.0  # before an outcome that could not be written is tried again
 QUEUE_PAUSE_S = 15  # Retry-After when too many jobs wait
-BATCH_KINDS = ("pulse.batch",)  # they have children and no work of their own
 
 
 class Jobs:
@@ -70,41 +69,37 @@ class Jobs:
         """Let callers that wait for jobs go: the server stops."""
         self._closing.set()
 
-    async def submit(self, new: NewJob, upload: Path | None = None, *, job_id: str | None = None) -> Job:
-        """The accepted job; an earlier one if its idempotency key was seen before. ``upload`` becomes its input."""
-        if self._pool.waiting >= self._settings.limits.queued_jobs:
-            raise busy(f"{self._pool.waiting} jobs are waiting; try again later", QUEUE_PAUSE_S)
-        job_id = job_id or new_id()
-        if upload is not None:
-            await asyncio.to_thread(_settle_input, upload, self.store.folder(job_id))
+    async def submit(self, new: NewJob) -> Job:
+        """The accepted job, durably; the earlier one if its idempotency key was seen before."""
+        self._refuse_if_busy(1)
+        job_id = new_id()
+        await asyncio.to_thread(_settle_inputs, new.sources, self.store.folder(job_id))
         accepted_id = await self.store.add(job_id, new, time.time())
-        if accepted_id != job_id:
-            await self._remove_folder(job_id)
         job = self._known(accepted_id)
         if accepted_id == job_id:
             self._launch(job)
+        else:
+            await self._remove_folder(job_id)
         return job
 
-    async def submit_batch(self, parent: NewJob, children: list[tuple[NewJob, Path | None]]) -> tuple[Job, list[Job]]:
+    async def submit_batch(self, parent: NewJob, children: Sequence[NewJob]) -> tuple[Job, list[Job]]:
         """A parent and its children, all or none; the earlier batch if the parent's idempotency key was seen before."""
-        if self._pool.waiting + len(children) > self._settings.limits.queued_jobs:
-            raise busy(f"{self._pool.waiting} jobs are waiting; try again later", QUEUE_PAUSE_S)
+        self._refuse_if_busy(len(children))
         parent_id = new_id()
-        rows: list[tuple[str, NewJob]] = []
-        for child, upload in children:
-            child_id = new_id()
-            if upload is not None:
-                await asyncio.to_thread(_settle_input, upload, self.store.folder(child_id))
-            rows.append((child_id, child))
+        rows = [(new_id(), child) for child in children]
+        for child_id, child in rows:
+            await asyncio.to_thread(_settle_inputs, child.sources, self.store.folder(child_id))
         accepted_id = await self.store.add_batch((parent_id, parent), rows, time.time())
-        if accepted_id != parent_id:
-            for child_id, _ in rows:
-                await self._remove_folder(child_id)
-            return self._known(accepted_id), self.store.children(accepted_id)
-        accepted = self.store.children(parent_id)
-        for job in accepted:
+        accepted = self.store.children(accepted_id)
+        for job in accepted if accepted_id == parent_id else ():
             self._launch(job)
-        return self._known(parent_id), accepted
+        for child_id, _ in rows if accepted_id != parent_id else ():
+            await self._remove_folder(child_id)
+        return self._known(accepted_id), accepted
+
+    def _refuse_if_busy(self, more: int) -> None:
+        if self._pool.waiting + more > self._settings.limits.queued_jobs:
+            raise busy(f"{self._pool.waiting} jobs are waiting; try again later", QUEUE_PAUSE_S)
 
     def find(self, job_id: str) -> Job | None:
         return self.store.find(job_id)
@@ -167,13 +162,12 @@ class Jobs:
             return None
         self._notify(task_id)
         settings = self._settings
-        documents = max(1, len(job.request.get("inputs", ())))
         message = {
             "id": job.id,
             "kind": job.kind,
             "request": job.request,
             "folder": str(self.store.folder(job.id)),
-            "inputs": self._inputs(job),
+            "inputs": [{"path": str(self._path(job, entry)), "name": entry.name} for entry in job.inputs],
             "sources": self._sources(job),
             "llm": _language_model(settings),
             "max_pages": settings.limits.pages,
@@ -183,7 +177,7 @@ class Jobs:
             "bills_credits": settings.credit_billing,
             "hold_s": settings.hold_s,
         }
-        return Assignment(message, settings.limits.job_time_s * documents)
+        return Assignment(message, settings.limits.job_time_s * max(1, len(job.inputs)))
 
     async def finish(self, task_id: str, outcome: Outcome) -> None:
         job = self.store.find(task_id)
@@ -197,7 +191,7 @@ class Jobs:
     # Steps.
 
     async def _take_up(self, job: Job) -> None:
-        if job.kind in BATCH_KINDS:
+        if job.is_batch:
             await self._settle_parent(job.id)
         elif job.status is JobStatus.PROCESSING and job.attempts >= DEATHS_BLAMED_ON_A_JOB:
             message = f"the engine died {job.attempts} times while it worked on this document"
@@ -207,11 +201,12 @@ class Jobs:
             self._launch(job)
 
     def _launch(self, job: Job) -> None:
-        """Queue the job for a worker, after its document has been fetched if it must be."""
-        if job.source_url is None or self._input(job.id).exists():
+        """Queue the job for a worker, after its documents have been fetched if they must be."""
+        missing = [entry for entry in job.inputs if entry.url is not None and not self._path(job, entry).exists()]
+        if not missing:
             self._pool.submit(job.client, job.id)
             return
-        fetch = asyncio.create_task(self._fetch(job, job.source_url))
+        fetch = asyncio.create_task(self._fetch(job, missing))
         self._fetches[job.id] = fetch
         fetch.add_done_callback(lambda done: self._fetch_ended(job.id, done))
 
@@ -220,17 +215,24 @@ class Jobs:
         if not fetch.cancelled() and (error := fetch.exception()) is not None:
             self._failed(error)
 
-    async def _fetch(self, job: Job, url: str) -> None:
-        target = self.store.folder(job.id) / "fetching"
-        target.parent.mkdir(parents=True, exist_ok=True)
+    async def _fetch(self, job: Job, missing: Sequence[Input]) -> None:
+        folder = self.store.folder(job.id)
+        folder.mkdir(parents=True, exist_ok=True)
         try:
-            fetched = await self._fetcher.fetch(url, target)
+            for entry in missing:
+                await self._fetch_one(job, entry)
         except FetchFailed as error:
             await self._end(job, Ending(JobStatus.FAILED, JobFailure(error.code, error.message)))
             return
-        await asyncio.to_thread(_settle_input, target, target.parent)
-        if await self.store.set_input(job.id, fetched.name, fetched.size_bytes):
-            self._pool.submit(job.client, job.id)
+        self._pool.submit(job.client, job.id)
+
+    async def _fetch_one(self, job: Job, entry: Input) -> None:
+        target = self.store.folder(job.id) / f"fetching-{entry.file}"
+        assert entry.url is not None
+        size_bytes = await self._fetcher.fetch(entry.url, target)
+        await asyncio.to_thread(settle, target, self._path(job, entry))
+        if entry is job.inputs[0]:
+            await self.store.set_input_bytes(job.id, size_bytes)
 
     async def _end(self, job: Job, ending: Ending) -> None:
         """Record the end, whatever it takes, then tell everyone who waits. The first recorded end counts."""
@@ -281,13 +283,8 @@ class Jobs:
         is_large = (facts["pages"] or 0) >= large.pages or facts["result_bytes"] >= large.bytes
         return Link.READY if has_links and is_large else Link.NONE
 
-    def _inputs(self, job: Job) -> list[dict[str, str]]:
-        named = job.request.get("inputs")
-        folder = self.store.folder(job.id)
-        if named is not None:
-            return [{"path": str(folder / entry["file"]), "name": entry["name"]} for entry in named]
-        path = self._input(job.id)
-        return [{"path": str(path), "name": job.input_name or "document"}] if path.exists() else []
+    def _path(self, job: Job, entry: Input) -> Path:
+        return self.store.folder(job.id) / entry.file
 
     def _sources(self, job: Job) -> dict[str, str]:
         """Where the saved extractions lie that the job works on; one that has expired is simply not there."""
@@ -298,9 +295,6 @@ class Jobs:
             for artefact in found
             if artefact is not None
         }
-
-    def _input(self, job_id: str) -> Path:
-        return self.store.folder(job_id) / "input"
 
     def _known(self, job_id: str) -> Job:
         job = self.store.find(job_id)
@@ -340,10 +334,11 @@ def _language_model(settings: EngineSettings) -> dict[str, Any] | None:
     return {"url": llm.url, "model": llm.model, "key": llm.key} if llm else None
 
 
-def _settle_input(upload: Path, folder: Path) -> None:
-    """Make ``upload`` the durable input of the job in ``folder``."""
+def _settle_inputs(sources: Sequence[Source], folder: Path) -> None:
+    """Make uploads the durable inputs of the job in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    sync_file(upload)
-    upload.rename(folder / "input")
-    for changed in (folder, folder.parent, folder.parent.parent):
+    for number, source in enumerate(sources):
+        if source.path is not None:
+            settle(source.path, folder / input_file(number))
+    for changed in (folder.parent, folder.parent.parent):
         sync_folder(changed)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from docferry.engine.errors import JobFailure
@@ -38,19 +39,35 @@ class Link(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A document that a request brings: an uploaded file, or a URL to fetch it from before the job is queued."""
+
+    name: str
+    path: Path | None = None
+    url: str | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NewJob:
-    """A request that is to become a job. ``request`` is JSON and all that a worker needs besides the document."""
+    """A request that is to become a job. ``request`` is JSON and all that a worker needs besides the documents."""
 
     api: Api
     kind: str
     owner: str  # who may see it: "" where the engine asks for no key
     client: str  # whose turn it is in the queue
     request: Mapping[str, Any]
-    input_name: str | None = None
-    input_bytes: int | None = None
-    source_url: str | None = None  # fetched before the job is queued
-    parent_id: str | None = None
+    sources: tuple[Source, ...] = ()
     idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A job's document: ``file`` in the job's folder, to be fetched from ``url`` if it is not there."""
+
+    file: str
+    name: str
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +86,9 @@ class Job:
     finished_at: float | None
     attempts: int
     request: Mapping[str, Any]
-    input_name: str | None
+    inputs: tuple[Input, ...]  # none once the job has ended
+    input_name: str | None  # of the first document, as it was sent
     input_bytes: int | None
-    source_url: str | None
     parent_id: str | None
     error_code: str | None
     error: str | None
@@ -79,6 +96,11 @@ class Job:
     result_bytes: int
     link: Link
     facts: Mapping[str, Any]  # what the worker said of its result: ids, credits
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it has children and no work of its own."""
+        return ".batch" in self.kind
 
     @property
     def failure(self) -> JobFailure | None:

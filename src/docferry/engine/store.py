@@ -12,7 +12,6 @@ State changes are compare-and-set: a change that finds the job in another state 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,20 +20,20 @@ from pathlib import Path
 from typing import Any
 
 from docferry.engine.errors import JobFailure
-from docferry.engine.records import Api, Artefact, Job, JobStatus, Link, NewJob
+from docferry.engine.records import Api, Artefact, Input, Job, JobStatus, Link, NewJob
 from docferry.engine.sqlite import Connection, Database, Row
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY, api TEXT NOT NULL, kind TEXT NOT NULL, owner TEXT NOT NULL, client TEXT NOT NULL,
     status TEXT NOT NULL, created_at REAL NOT NULL, updated_at REAL NOT NULL, started_at REAL, finished_at REAL,
-    attempts INTEGER NOT NULL DEFAULT 0, request TEXT NOT NULL, input_name TEXT, input_bytes INTEGER,
-    source_url TEXT, parent_id TEXT, error_code TEXT, error TEXT, pages INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0, request TEXT NOT NULL, inputs TEXT NOT NULL, input_name TEXT,
+    input_bytes INTEGER, parent_id TEXT, error_code TEXT, error TEXT, pages INTEGER,
     result_bytes INTEGER NOT NULL DEFAULT 0, link TEXT NOT NULL DEFAULT '', facts TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, created_at);
 CREATE INDEX IF NOT EXISTS jobs_by_parent ON jobs (parent_id) WHERE parent_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (api, owner, created_at);
+CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner, created_at);
 CREATE TABLE IF NOT EXISTS idempotency (
     owner TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, job_id TEXT NOT NULL,
     PRIMARY KEY (owner, kind, key)
@@ -93,7 +92,7 @@ class Store:
         """The id under which ``job`` now exists, durably: the earlier one if its idempotency key was seen before."""
 
         def change(db: Connection) -> str:
-            return _add(db, job_id, job, now, JobStatus.PENDING)
+            return _add(db, job_id, job, now)
 
         return await self._database.write(change)
 
@@ -102,10 +101,10 @@ class Store:
         parent_id, job = parent
 
         def change(db: Connection) -> str:
-            accepted_id = _add(db, parent_id, job, now, JobStatus.PROCESSING)
+            accepted_id = _add(db, parent_id, job, now, status=JobStatus.PROCESSING)
             if accepted_id == parent_id:
                 for child_id, child in children:
-                    _add(db, child_id, dataclasses.replace(child, parent_id=parent_id), now, JobStatus.PENDING)
+                    _add(db, child_id, child, now, parent_id=parent_id)
             return accepted_id
 
         return await self._database.write(change)
@@ -131,13 +130,16 @@ class Store:
     def ids(self) -> set[str]:
         return {row["id"] for row in self._database.rows("SELECT id FROM jobs")}
 
-    def page(self, api: Api, owner: str, sort_by: str, descending: bool, page: int, page_size: int) -> Page:
+    def page(
+        self, kinds: Sequence[str], owner: str, *, sort_by: str, descending: bool, page: int, page_size: int
+    ) -> Page:
         """One page of an owner's jobs; empty past the end. Jobs of the same sort value come in order of arrival."""
         order = "DESC" if descending else "ASC"
-        where = "FROM jobs WHERE api = ? AND owner = ? AND status != 'expired'"
+        places = ", ".join("?" * len(kinds))
+        where = f"FROM jobs WHERE owner = ? AND status != 'expired' AND kind IN ({places})"
         query = f"SELECT * {where} ORDER BY {SORT_COLUMNS[sort_by]} {order}, rowid {order} LIMIT ? OFFSET ?"
-        rows = self._database.rows(query, (api, owner, page_size, (page - 1) * page_size))
-        total = self._database.row(f"SELECT count(*) AS total {where}", (api, owner))
+        rows = self._database.rows(query, (owner, *kinds, page_size, (page - 1) * page_size))
+        total = self._database.row(f"SELECT count(*) AS total {where}", (owner, *kinds))
         return Page(tuple(_job(row) for row in rows), total["total"] if total else 0)
 
     async def start(self, job_id: str, now: float) -> bool:
@@ -153,11 +155,10 @@ class Store:
         query = "UPDATE jobs SET status = 'pending', updated_at = ? WHERE id = ? AND status = 'processing'"
         return await self._changes_one(query, (now, job_id))
 
-    async def set_input(self, job_id: str, name: str, size_bytes: int) -> bool:
-        query = (
-            "UPDATE jobs SET input_name = coalesce(input_name, ?), input_bytes = ? WHERE id = ? AND status = 'pending'"
-        )
-        return await self._changes_one(query, (name, size_bytes, job_id))
+    async def set_input_bytes(self, job_id: str, size_bytes: int) -> bool:
+        """Record the size of a document that was fetched; False if the job is no longer pending."""
+        query = "UPDATE jobs SET input_bytes = ? WHERE id = ? AND status = 'pending'"
+        return await self._changes_one(query, (size_bytes, job_id))
 
     async def end(self, job_id: str, ending: Ending, now: float) -> bool:
         """Record how an unfinished job ended, with its artefacts; False if it had ended before: a cancel came first."""
@@ -227,21 +228,37 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def _add(db: Connection, job_id: str, job: NewJob, now: float, status: JobStatus) -> str:
+def input_file(number: int) -> str:
+    """The name of a job's document in its folder."""
+    return f"input-{number}"
+
+
+def _add(
+    db: Connection,
+    job_id: str,
+    job: NewJob,
+    now: float,
+    *,
+    status: JobStatus = JobStatus.PENDING,
+    parent_id: str | None = None,
+) -> str:
     if job.idempotency_key is not None:
         key = (job.owner, job.kind, job.idempotency_key)
         found = db.execute("SELECT job_id FROM idempotency WHERE owner = ? AND kind = ? AND key = ?", key).fetchone()
         if found:
             return str(found["job_id"])
         db.execute("INSERT INTO idempotency (owner, kind, key, job_id) VALUES (?, ?, ?, ?)", (*key, job_id))
-    columns = (
-        "id, api, kind, owner, client, status, created_at, updated_at, request, input_name, input_bytes, source_url"
-    )
+    inputs = [
+        {"file": input_file(number), "name": source.name, "url": source.url}
+        for number, source in enumerate(job.sources)
+    ]
+    first = job.sources[0] if job.sources else None
+    columns = "id, api, kind, owner, client, status, created_at, updated_at, request, inputs, parent_id"
     db.execute(
-        f"INSERT INTO jobs ({columns}, parent_id) VALUES ({', '.join('?' * 13)})",  # noqa: S608
+        f"INSERT INTO jobs ({columns}, input_name, input_bytes) VALUES ({', '.join('?' * 13)})",  # noqa: S608
         (
             *(job_id, job.api, job.kind, job.owner, job.client, status, now, now, json.dumps(job.request)),
-            *(job.input_name, job.input_bytes, job.source_url, job.parent_id),
+            *(json.dumps(inputs), parent_id, first.name if first else None, first.size_bytes if first else None),
         ),
     )
     return job_id
@@ -251,8 +268,8 @@ def _end(db: Connection, job_id: str, ending: Ending, now: float) -> bool:
     failure = ending.failure
     query = (
         "UPDATE jobs SET status = ?, updated_at = ?, finished_at = ?, error_code = ?, error = ?, pages = ?, "
-        "result_bytes = ?, link = ?, facts = ?, source_url = NULL, "
-        "request = json_remove(request, '$.options.password') "  # needed no longer, so kept no longer
+        "result_bytes = ?, link = ?, facts = ?, "
+        "inputs = '[]', request = json_remove(request, '$.options.password') "  # secrets go when they are not needed
         "WHERE id = ? AND status IN ('pending', 'processing')"
     )
     values = (
@@ -281,6 +298,7 @@ def _job(row: Row) -> Job:
     values["status"] = JobStatus(values["status"])
     values["link"] = Link(values["link"])
     values["request"] = json.loads(values["request"])
+    values["inputs"] = tuple(Input(**entry) for entry in json.loads(values["inputs"]))
     values["facts"] = json.loads(values["facts"])
     return Job(**values)
 

@@ -5,6 +5,7 @@ The libraries of extraction and understanding are imported here and in what buil
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -13,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pypdfium2  # type: ignore[import-untyped]
 
 from docferry.engine.document_json import document_from_json, document_to_json
 from docferry.engine.extraction import sniff
@@ -129,6 +132,17 @@ def read(task: Task, document: InputFile, options: ReadOptions) -> Document:
         return read_document(named_by_content(document.path), options, filename=document.name)
     except ExtractionError as error:
         raise TaskFailed(CODE_OF_EXTRACTION_ERROR.get(error.code, "PROC_003"), error.message) from error
+
+
+def count_pages(document: InputFile) -> int | None:
+    """The pages of a PDF, quickly; None for what is no PDF or cannot be opened: reading it will say why."""
+    if sniff.media_type(document.path) != "application/pdf":
+        return None
+    try:
+        with contextlib.closing(pypdfium2.PdfDocument(document.path)) as opened:
+            return len(opened)
+    except pypdfium2.PdfiumError:
+        return None
 
 
 def named_by_content(path: Path) -> Path:

@@ -23,6 +23,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from docferry.engine.errors import Refusal
+from docferry.engine.records import Source
 from docferry.engine.settings import Limits
 
 BUFFER_BYTES = 1024 * 1024
@@ -58,6 +59,10 @@ class Form:
             upload.path.unlink(missing_ok=True)
 
 
+def source_of(upload: Upload) -> Source:
+    return Source(upload.name, path=upload.path, size_bytes=upload.size_bytes)
+
+
 async def receive_form(
     request: Request, incoming: Path, limits: Limits, *, documents_in_text: Collection[str] = ()
 ) -> Form:
@@ -74,13 +79,13 @@ async def receive_form(
     return reader.form
 
 
-async def receive_body(request: Request, limits: Limits) -> bytes:
-    """A body that is held in memory, within the limit of a field."""
+async def receive_body(request: Request, limit_bytes: int) -> bytes:
+    """A body that is held in memory."""
     body = bytearray()
     async for chunk in _chunks(request):
         body += chunk
-        if len(body) > limits.field_bytes:
-            raise Refusal("FILE_002", f"the body is larger than {limits.field_bytes} bytes")
+        if len(body) > limit_bytes:
+            raise Refusal("FILE_002", f"the body is larger than {limit_bytes} bytes")
     return bytes(body)
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from docferry.engine.files import write_json
+from docferry.engine.nanonets import results as nanonets
+from docferry.engine.pulse import later_results as later
+from docferry.engine.pulse import pipeline_results
 from docferry.engine.pulse import results as pulse
 from docferry.engine.tasks import Json, Result, Task, TaskFailed, task_from_message
 
@@ -14,9 +18,13 @@ __all__ = ["TaskFailed", "perform", "warm"]
 
 PERFORMERS: Mapping[str, Callable[[Task], Result]] = {
     "pulse.extract": pulse.extract,
-    "pulse.split": pulse.split,
-    "pulse.schema": pulse.schema,
-    "pulse.tables": pulse.tables,
+    "pulse.split": later.split,
+    "pulse.schema": later.schema,
+    "pulse.tables": later.tables,
+    "pulse.pipeline": pipeline_results.execute,
+    "nanonets.extract": nanonets.extract,
+    "nanonets.classify": nanonets.classify,
+    "nanonets.chat": nanonets.chat,
 }
 
 
@@ -34,6 +42,9 @@ def perform(message: Mapping[str, Any], report: Callable[[Mapping[str, Any]], No
     task = task_from_message(message, report)
     result = PERFORMERS[task.kind](task)
     result_bytes = write_json(task.folder / "result.json", result.answer)
+    if (copy := task.request.get("deliver_to")) is not None:
+        Path(copy).parent.mkdir(parents=True, exist_ok=True)
+        write_json(Path(copy), result.answer)
     return {
         "pages": result.pages,
         "credits": result.credits,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,10 +16,11 @@ from docferry.engine.errors import Refusal, refusal_of
 from docferry.engine.pulse import shapes
 from docferry.engine.pulse.options import Options
 from docferry.engine.pulse.reading import plain, read_json_object, read_options
-from docferry.engine.records import Api, Artefact, Job, JobStatus, NewJob
+from docferry.engine.records import Api, Artefact, Job, JobStatus, NewJob, Source
 from docferry.engine.runtime import Runtime, base_url, idempotency_key, runtime_of
 from docferry.engine.uploads import Form, receive_body, receive_form
 
+DOCUMENTS_BYTES = 128 * 1024 * 1024  # a JSON body is held in memory, whatever uploads may be
 Model = TypeVar("Model", bound=Options)
 
 
@@ -30,15 +32,15 @@ class Call:
     runtime: Runtime
     visitor: Visitor
 
-    def new_job(self, kind: str, details: Mapping[str, Any], **more: Any) -> NewJob:
+    def new_job(self, kind: str, details: Mapping[str, Any], sources: Iterable[Source] = ()) -> NewJob:
         return NewJob(
             api=Api.PULSE,
             kind=kind,
             owner=self.visitor.owner,
             client=self.visitor.client,
             request={"base_url": base_url(self.request), **details},
+            sources=tuple(sources),
             idempotency_key=idempotency_key(self.request, self.runtime.settings),
-            **more,
         )
 
 
@@ -53,11 +55,18 @@ async def read_json(call: Call, model: type[Model]) -> Model:
     return read_options(model, await json_values(call))
 
 
-async def json_values(call: Call) -> dict[str, Any]:
-    return read_json_object(await receive_body(call.request, call.runtime.settings.limits))
+async def json_values(call: Call, *, with_documents: bool = False) -> dict[str, Any]:
+    """The JSON object that was sent; a larger one if it may hold documents as base64."""
+    body = await receive_body(call.request, body_limit(call, with_documents=with_documents))
+    return await asyncio.to_thread(read_json_object, body) if with_documents else read_json_object(body)
 
 
-async def read_form_or_json(call: Call) -> tuple[dict[str, Any], Form]:
+def body_limit(call: Call, *, with_documents: bool) -> int:
+    limits = call.runtime.settings.limits
+    return max(limits.field_bytes, min(limits.upload_bytes, DOCUMENTS_BYTES)) if with_documents else limits.field_bytes
+
+
+async def read_form_or_json(call: Call, *, with_documents: bool = False) -> tuple[dict[str, Any], Form]:
     """The fields that were sent, in either encoding, and the documents."""
     kind = call.request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
     if kind == "multipart/form-data":
@@ -65,7 +74,7 @@ async def read_form_or_json(call: Call) -> tuple[dict[str, Any], Form]:
         return dict(form.fields), form
     if kind and kind != "application/json":
         raise Refusal("REQ_002", f"the body must be multipart/form-data or application/json, not {kind[:80]}")
-    body = await receive_body(call.request, call.runtime.settings.limits)
+    body = await receive_body(call.request, body_limit(call, with_documents=with_documents))
     return (read_json_object(body) if body else {}), Form()
 
 

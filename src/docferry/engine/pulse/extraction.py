@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from docferry.engine.errors import Refusal
+from docferry.engine.fetch import source_at
 from docferry.engine.openapi import BINARY, form_body, schema_of
 from docferry.engine.pulse import shapes
 from docferry.engine.pulse.calls import (
@@ -22,12 +23,12 @@ from docferry.engine.pulse.calls import (
 from docferry.engine.pulse.options import ExtractOptions, ExtractRequest
 from docferry.engine.pulse.reading import read_options
 from docferry.engine.records import Job
-from docferry.engine.uploads import Form
+from docferry.engine.uploads import Form, source_of
 
 router = APIRouter(tags=["Pulse"])
 BODY = form_body(schema_of(ExtractRequest), files={"file": BINARY}, json_too=True)
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": shapes.ErrorBody} for status in (400, 401, 403, 404, 408, 413, 429, 500, 503)
+    status: {"model": shapes.ErrorBody} for status in (400, 401, 403, 404, 408, 410, 413, 429, 500, 502, 503)
 }
 DEPRECATED_SINCE = "@1735689600"  # 2025-01-01, in the form RFC 9745 wants
 
@@ -68,15 +69,9 @@ async def accept(call: Call) -> tuple[ExtractRequest, Job]:
         options = read_options(ExtractRequest, values)
         check_source(options.file_url, form)
         no_saved_configuration(options.extraction_config_id, "extractionConfigId")
-        upload = form.uploads[0] if form.uploads else None
-        new = call.new_job(
-            "pulse.extract",
-            {"options": stored(options)},
-            input_name=upload.name if upload else None,
-            input_bytes=upload.size_bytes if upload else None,
-            source_url=options.file_url,
-        )
-        return options, await call.runtime.jobs.submit(new, upload.path if upload else None)
+        sources = [source_of(upload) for upload in form.uploads] or [source_at(options.file_url or "")]
+        new = call.new_job("pulse.extract", {"options": stored(options)}, sources)
+        return options, await call.runtime.jobs.submit(new)
 
 
 def check_source(file_url: str | None, form: Form) -> None:

@@ -30,7 +30,7 @@ async def poll(request: Request, job_id: str) -> Response:
     call = enter(request)
     job = owned_job(call, job_id)
     answer = shapes.job_without_result(job)
-    if job.kind == "pulse.batch":
+    if job.is_batch:
         return JsonResponse(answer | {"result": shapes.batch_result(call.runtime.store.children(job.id))})
     if job.status is not JobStatus.COMPLETED:
         return JsonResponse(answer)

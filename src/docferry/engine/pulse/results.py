@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from docferry.engine import render
 from docferry.engine.extraction.model import Document
 from docferry.engine.extraction.options import ReadOptions
-from docferry.engine.pulse import credits
-from docferry.engine.pulse.options import ChunkKind, ExtractOptions, SchemaConfig, SplitConfig, TablesConfig
-from docferry.engine.pulse.tables import tables_output
-from docferry.engine.pulse.understood import apply_schema, joined, schema_values, split_topics, with_pages
+from docferry.engine.pulse import billing
+from docferry.engine.pulse.later_results import values_by_schema
+from docferry.engine.pulse.options import ChunkKind, ExtractOptions
 from docferry.engine.tasks import (
     InputFile,
     Json,
     Result,
-    Saved,
     Task,
-    TaskFailed,
-    load_extraction,
     read,
     save_extraction,
     save_images,
@@ -48,7 +43,10 @@ def extract(task: Task) -> Result:
 
 
 def extract_one(task: Task, document_file: InputFile, options: ExtractOptions) -> Result:
-    document = read(task, document_file, read_options_of(options))
+    return extraction_result(task, read(task, document_file, read_options_of(options)), options)
+
+
+def extraction_result(task: Task, document: Document, options: ExtractOptions) -> Result:
     answer: Json = {
         "markdown": render.to_markdown(document),
         "page_count": max(1, len(document.pages)),
@@ -61,9 +59,9 @@ def extract_one(task: Task, document_file: InputFile, options: ExtractOptions) -
     if saved:
         answer["extraction_id"] = saved[0].id
     answer["warnings"] = [*document.warnings, *warnings_of(options)]
-    price = credits.of_extraction(options.model, len(document.pages))
+    price = billing.of_extraction(options.model, len(document.pages))
     pages = len(document.pages)
-    bill = billing(task, price, pages)
+    bill = billing.bill(task, price, pages)
     pointer = {name: answer[name] for name in ("extraction_id", "page_count") if name in answer} | {
         "plan_info": bill["plan_info"]
     }
@@ -130,7 +128,7 @@ def deprecated_of(task: Task, document: Document, options: ExtractOptions) -> Js
         schema, prompt = options.structured_output.json_schema, options.structured_output.schema_prompt
     if schema is not None:
         found["input_schema"] = schema
-        found["structured_output"] = schema_values(task, document, schema, prompt).values
+        found["structured_output"], _ = values_by_schema(task, document, schema, prompt)
     return found
 
 
@@ -148,88 +146,3 @@ def warnings_of(options: ExtractOptions) -> Iterator[str]:
         yield "`extensions.altOutputs.returnXml` is not offered by this engine"
     if options.model != "default":
         yield f"this engine has one model; `{options.model}` gives the same result as `default`"
-
-
-def split(task: Task) -> Result:
-    """``POST /split``."""
-    config = SplitConfig.model_validate(task.request["config"])
-    extraction_id = task.request["extraction_id"]
-    document = load_extraction(task, extraction_id)
-    pages = split_topics(task, document, config)
-    saved = Saved(task.request["split_id"], "split", {"extraction_id": extraction_id, "splits": pages})
-    answer = {"split_id": saved.id, "split_output": {"splits": pages}}
-    return Result(answer | billing(task, credits.SPLIT, 0), credits=credits.SPLIT, saved=(saved,))
-
-
-def schema(task: Task) -> Result:
-    """``POST /schema`` in each of its modes."""
-    return split_schema(task) if "splits" in task.request else extraction_schema(task)
-
-
-def extraction_schema(task: Task) -> Result:
-    config = SchemaConfig.model_validate(task.request["config"])
-    ids: list[str] = task.request["extraction_ids"]
-    documents = [load_extraction(task, extraction_id) for extraction_id in ids]
-    found = apply_schema(task, joined(ids, documents), config)
-    saved = Saved(task.request["schema_id"], "schema", {"extraction_ids": ids, "version": task.request["version"]})
-    answer: Json = {"schema_id": saved.id, "version": task.request["version"], "schema_output": found.values}
-    if task.request["is_multiple"]:
-        answer["extraction_ids"] = ids
-    if found.warnings:
-        answer["warnings"] = list(found.warnings)
-    price = credits.of_schema(config.effort)
-    return Result(answer | billing(task, price, 0), credits=price, saved=(saved,))
-
-
-def split_schema(task: Task) -> Result:
-    """Each topic's schema on that topic's pages. A topic that fails is an entry of ``errors``, not a failed job."""
-    document = load_extraction(task, task.request["extraction_ids"][0])
-    results: Json = {}
-    errors: dict[str, str] = {}
-    warnings: list[str] = []
-    price = 0.0
-    for topic, values in task.request["topics"].items():
-        config = SchemaConfig.model_validate(values)
-        pages = task.request["splits"].get(topic)
-        if not pages:
-            errors[topic] = (
-                "the split found no page of this topic" if pages is not None else "the split has no such topic"
-            )
-            continue
-        try:
-            found = apply_schema(task, with_pages(document, pages), config)
-        except TaskFailed as error:
-            errors[topic] = error.message
-            continue
-        results[topic] = found.values
-        warnings += [f"{topic}: {warning}" for warning in found.warnings]
-        price += credits.of_schema(config.effort)
-    saved = Saved(task.request["schema_id"], "schema", {"split_id": task.request["split_id"]})
-    answer: Json = {"schema_id": saved.id, "split_id": task.request["split_id"], "results": results}
-    answer["input_schemas"] = {
-        topic: SchemaConfig.model_validate(values).wanted for topic, values in task.request["topics"].items()
-    }
-    answer |= {"errors": errors} if errors else {}
-    answer |= {"warnings": warnings} if warnings else {}
-    return Result(answer | billing(task, price, 0), credits=price, saved=(saved,))
-
-
-def tables(task: Task) -> Result:
-    """``POST /tables``."""
-    config = TablesConfig.model_validate(task.request["config"])
-    document = load_extraction(task, task.request["extraction_id"])
-    found = tables_output(document, config)
-    saved = Saved(task.request["tables_id"], "tables", {"extraction_id": task.request["extraction_id"]})
-    answer: Json = {"tables_id": saved.id, "tables_output": {"tables": found}}
-    if config.charts_to_tables:
-        answer["warnings"] = ["charts are not read into tables by this engine"]
-    price = credits.of_tables(len(found), config.merge)
-    return Result(answer | billing(task, price, 0), credits=price, saved=(saved,))
-
-
-def billing(task: Task, price: float, pages: int) -> dict[str, Any]:
-    """``plan_info`` and, where credits are accounted for, ``credits_used``. Totals include this request."""
-    plan: Json = {"tier": "local", "pages_used": int(task.pages_used) + pages}
-    if not task.bills_credits:
-        return {"plan_info": plan | {"note": "a local engine bills nothing"}}
-    return {"plan_info": plan | {"total_credits_used": task.credits_used + price}, "credits_used": price}

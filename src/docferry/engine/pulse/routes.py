@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from docferry.engine.pulse import extraction, jobs
+from docferry.engine.pulse import absent, batch, extraction, jobs, later, pipeline
 
 router = APIRouter()
-router.include_router(extraction.router)
-router.include_router(jobs.router)
+for part in (extraction, jobs, later, batch, pipeline, absent):
+    router.include_router(part.router)

@@ -1,0 +1,202 @@
+"""The batch endpoints: a parent job, and a child for each item that can fail alone."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import dataclasses
+import os
+import re
+import uuid
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from docferry.engine.answers import JsonResponse
+from docferry.engine.errors import Refusal, not_offered
+from docferry.engine.fetch import source_at
+from docferry.engine.openapi import json_body
+from docferry.engine.pulse import shapes
+from docferry.engine.pulse.calls import Call, enter, json_values, no_saved_configuration
+from docferry.engine.pulse.extraction import ERRORS, stored
+from docferry.engine.pulse.later import (
+    batch_extractions,
+    checked,
+    dumped,
+    extraction_ids,
+    schema_details,
+    split_config,
+    split_schema_details,
+)
+from docferry.engine.pulse.options import (
+    BatchExtractRequest,
+    BatchFile,
+    BatchInput,
+    BatchOutput,
+    BatchRequest,
+    BatchSchemaRequest,
+    BatchSplitRequest,
+    BatchTablesRequest,
+)
+from docferry.engine.pulse.reading import read_options
+from docferry.engine.records import JobStatus, NewJob, Source
+from docferry.engine.store import new_id
+
+router = APIRouter(tags=["Pulse"])
+RESPONSES: dict[int | str, dict[str, Any]] = {202: {"model": shapes.BatchAcknowledgement}, **ERRORS}
+NOT_DELIVERED = "output.local_path is not written to: the engine's settings name no folder for it; poll the items"
+UNSAFE = re.compile(r"[^\w.-]+")
+
+
+@router.post("/batch/extract", status_code=202, responses=RESPONSES, openapi_extra=json_body(BatchExtractRequest))
+async def batch_extract(request: Request) -> Response:
+    """Extract many documents, each as a job of its own."""
+    call = enter(request)
+    wanted = read_options(BatchExtractRequest, await json_values(call, with_documents=True))
+    no_saved_configuration(wanted.extract_options.extraction_config_id, "extract_options.extractionConfigId")
+    options = stored(wanted.extract_options)
+    with ExitStack() as unclaimed:
+        sources = await documents(call, wanted.input, unclaimed)
+        children = [call.new_job("pulse.extract", {"options": options}, [source]) for source in sources]
+        return await accept(call, "extract", wanted, children, "total_files")
+
+
+@router.post("/batch/split", status_code=202, responses=RESPONSES, openapi_extra=json_body(BatchSplitRequest))
+async def batch_split(request: Request) -> Response:
+    """Split many extractions by the same topics."""
+    call = enter(request)
+    wanted = read_options(BatchSplitRequest, await json_values(call))
+    config = dumped(split_config(wanted.split_config, None))
+    children = [
+        call.new_job("pulse.split", {"extraction_id": extraction_id, "config": config, "split_id": new_id()})
+        for extraction_id in chosen(call, wanted.batch_extract_id, wanted.extraction_ids)
+    ]
+    return await accept(call, "split", wanted, children, "total_extractions")
+
+
+@router.post("/batch/schema", status_code=202, responses=RESPONSES, openapi_extra=json_body(BatchSchemaRequest))
+async def batch_schema(request: Request) -> Response:
+    """Apply a schema to many extractions, or schemas to the topics of many splits."""
+    call = enter(request)
+    wanted = read_options(BatchSchemaRequest, await json_values(call))
+    if wanted.batch_split_id is not None or wanted.split_ids is not None:
+        return await batch_split_schema(call, wanted)
+    config = checked(wanted.schema_config, "schema_config")
+    ids = chosen(call, wanted.batch_extract_id, wanted.extraction_ids)
+    children = [
+        call.new_job("pulse.schema", await schema_details(call, config, [extraction_id], is_multiple=False))
+        for extraction_id in ids
+    ]
+    return await accept(call, "schema", wanted, children, "total_extractions")
+
+
+async def batch_split_schema(call: Call, wanted: BatchSchemaRequest) -> Response:
+    ids = wanted.split_ids if wanted.split_ids is not None else batch_splits(call, wanted.batch_split_id or "")
+    if not ids:
+        raise Refusal("REQ_004", "split_ids: empty")
+    children = [
+        call.new_job("pulse.schema", split_schema_details(call, split_id, wanted.split_schema_config))
+        for split_id in ids
+    ]
+    return await accept(call, "schema", wanted, children, "total_splits")
+
+
+@router.post("/batch/tables", status_code=202, responses=RESPONSES, openapi_extra=json_body(BatchTablesRequest))
+async def batch_tables(request: Request) -> Response:
+    """The tables of many extractions."""
+    call = enter(request)
+    wanted = read_options(BatchTablesRequest, await json_values(call))
+    config = dumped(wanted.tables_config)
+    children = [
+        call.new_job("pulse.tables", {"extraction_id": extraction_id, "config": config, "tables_id": new_id()})
+        for extraction_id in chosen(call, wanted.batch_extract_id, wanted.extraction_ids)
+    ]
+    return await accept(call, "tables", wanted, children, "total_extractions")
+
+
+async def accept(call: Call, step: str, wanted: BatchRequest, children: Sequence[NewJob], total: str) -> Response:
+    """The acknowledgement of the batch that the children make up."""
+    folder, warnings = output_folder(call, wanted.output)
+    parent = call.new_job(f"pulse.batch.{step}", {})
+    alone = [dataclasses.replace(child, idempotency_key=None) for child in children]
+    if folder is not None:
+        alone = [delivered(child, folder, number) for number, child in enumerate(alone, 1)]
+    job, accepted = await call.runtime.jobs.submit_batch(parent, alone)
+    answer: dict[str, Any] = {"batch_job_id": job.id, "status": job.status, total: len(accepted)}
+    return JsonResponse(answer | ({"warnings": warnings} if warnings else {}), status_code=202)
+
+
+def output_folder(call: Call, output: BatchOutput) -> tuple[Path | None, list[str]]:
+    """Where on this machine results are to be written as well. Only below the folder that the settings name."""
+    if output.s3_prefix is not None:
+        raise not_offered("output to S3")
+    if output.local_path is None:
+        raise Refusal("REQ_004", "output.local_path: missing")
+    root = call.runtime.settings.batch_output
+    if root is None:
+        return None, [NOT_DELIVERED]
+    folder = Path(os.path.normpath(root / output.local_path))
+    if not folder.resolve().is_relative_to(root.resolve()):
+        raise Refusal("AUTH_004", "output.local_path lies outside the folder that batches may write to")
+    return folder, []
+
+
+def delivered(child: NewJob, folder: Path, number: int) -> NewJob:
+    """The child, told to leave a copy of its result in ``folder``."""
+    name = UNSAFE.sub("_", child.sources[0].name)[:100] if child.sources else child.kind.rsplit(".", 1)[1]
+    target = folder / f"{number:04d}-{name}.json"
+    return dataclasses.replace(child, request={**child.request, "deliver_to": str(target)})
+
+
+async def documents(call: Call, given: BatchInput, unclaimed: ExitStack) -> list[Source]:
+    """The documents of a batch; files that no job takes over are removed when ``unclaimed`` closes."""
+    if sum(value is not None for value in (given.s3_prefix, given.file_urls, given.files)) != 1:
+        raise Refusal("REQ_003", "input: give exactly one of s3_prefix, file_urls and files")
+    if given.s3_prefix is not None:
+        raise not_offered("input from S3")
+    count = len(given.file_urls or given.files or ())
+    most = call.runtime.settings.limits.batch_files
+    if not 1 <= count <= most:
+        raise Refusal("REQ_003", f"input: {count} documents, wanted 1 to {most}")
+    if given.file_urls is not None:
+        return [source_at(url) for url in given.file_urls]
+    return [await embedded(call, file, unclaimed) for file in given.files or ()]
+
+
+async def embedded(call: Call, file: BatchFile, unclaimed: ExitStack) -> Source:
+    """A document that came as base64 inside JSON."""
+    path = call.runtime.incoming / uuid.uuid4().hex
+    unclaimed.callback(path.unlink, missing_ok=True)
+    try:
+        data = await asyncio.to_thread(base64.b64decode, file.content, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refusal("REQ_003", f"files: the content of {file.filename[:80]!r} is not base64") from error
+    await asyncio.to_thread(path.write_bytes, data)
+    return Source(file.filename, path=path, size_bytes=len(data))
+
+
+def chosen(call: Call, batch_id: str | None, ids: tuple[str, ...] | None) -> list[str]:
+    if (batch_id is None) == (ids is None):
+        raise Refusal("REQ_004", "give either batch_extract_id or extraction_ids")
+    if batch_id is None:
+        return extraction_ids(call, None, ids)
+    if found := batch_extractions(call, batch_id):
+        return found
+    raise Refusal("STORAGE_001", f"no such batch of extractions: {batch_id[:80]}")
+
+
+def batch_splits(call: Call, batch_id: str) -> list[str]:
+    store = call.runtime.store
+    job = store.find(batch_id)
+    if job is None or job.kind != "pulse.batch.split" or job.owner != call.visitor.owner:
+        raise Refusal("STORAGE_001", f"no such batch of splits: {batch_id[:80]}")
+    if not job.status.has_ended:
+        raise Refusal("REQ_003", "the batch has not ended yet")
+    done = [child for child in store.children(job.id) if child.status is JobStatus.COMPLETED]
+    return [artefact.id for child in done for artefact in store.artefacts_of(child.id)]

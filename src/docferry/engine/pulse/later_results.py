@@ -1,0 +1,116 @@
+"""Split, schema and tables: what a worker makes of saved extractions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from docferry.engine.extraction.model import Document
+from docferry.engine.languagemodel import language_model, understanding
+from docferry.engine.pulse import billing
+from docferry.engine.pulse.options import SchemaConfig, SplitConfig, TablesConfig
+from docferry.engine.pulse.sourced import SourcedDocument, joined, sourced, with_pages
+from docferry.engine.pulse.tables import tables_output
+from docferry.engine.tasks import Json, Result, Saved, Task, TaskFailed, load_extraction
+from docferry.engine.understanding import Topic, extract_schema, split_pages
+
+
+def split(task: Task) -> Result:
+    """``POST /split``."""
+    extraction_id = task.request["extraction_id"]
+    document = load_extraction(task, extraction_id)
+    pages = topic_pages(task, document, SplitConfig.model_validate(task.request["config"]))
+    saved = Saved(task.request["split_id"], "split", {"extraction_id": extraction_id, "splits": pages})
+    answer = {"split_id": saved.id, "split_output": {"splits": pages}} | billing.bill(task, billing.SPLIT, 0)
+    return Result(answer, credits=billing.SPLIT, saved=(saved,))
+
+
+def topic_pages(task: Task, document: Document, config: SplitConfig) -> dict[str, list[int]]:
+    topics = [Topic(topic.name, topic.description) for topic in config.split_input]
+    with understanding():
+        return split_pages(document, topics, language_model(task))
+
+
+def schema(task: Task) -> Result:
+    """``POST /schema`` in each of its modes."""
+    return split_schema(task) if "topics" in task.request else extraction_schema(task)
+
+
+def extraction_schema(task: Task) -> Result:
+    config = SchemaConfig.model_validate(task.request["config"])
+    ids: list[str] = task.request["extraction_ids"]
+    documents = [load_extraction(task, extraction_id) for extraction_id in ids]
+    output, warnings = schema_output(task, joined(ids, documents), config)
+    saved = Saved(task.request["schema_id"], "schema", {"extraction_ids": ids, "version": task.request["version"]})
+    answer: Json = {"schema_id": saved.id, "version": task.request["version"], "schema_output": output}
+    answer |= {"extraction_ids": ids} if task.request["is_multiple"] else {}
+    answer |= {"warnings": warnings} if warnings else {}
+    price = billing.of_schema(config.effort)
+    return Result(answer | billing.bill(task, price, 0), credits=price, saved=(saved,))
+
+
+def split_schema(task: Task) -> Result:
+    """Each topic's schema on that topic's pages."""
+    document = load_extraction(task, task.request["extraction_ids"][0])
+    configs = {topic: SchemaConfig.model_validate(values) for topic, values in task.request["topics"].items()}
+    saved = Saved(task.request["schema_id"], "schema", {"split_id": task.request["split_id"]})
+    answer: Json = {"schema_id": saved.id, "split_id": task.request["split_id"]}
+    answer |= topic_values(task, document, task.request["splits"], configs)
+    price = sum(billing.of_schema(configs[topic].effort) for topic in answer["results"])
+    return Result(answer | billing.bill(task, price, 0), credits=price, saved=(saved,))
+
+
+def topic_values(
+    task: Task, document: Document, splits: Mapping[str, list[int]], configs: Mapping[str, SchemaConfig]
+) -> Json:
+    """``results`` by topic. A topic that fails is an entry of ``errors``, not a failed job."""
+    results: Json = {}
+    errors: dict[str, str] = {}
+    warnings: list[str] = []
+    for topic, config in configs.items():
+        try:
+            pages = pages_of_topic(splits, topic)
+            results[topic], remarks = schema_output(task, with_pages(document, pages), config)
+            warnings += [f"{topic}: {remark}" for remark in remarks]
+        except TaskFailed as error:
+            errors[topic] = error.message
+    answer: Json = {"results": results, "input_schemas": {topic: config.wanted for topic, config in configs.items()}}
+    return answer | ({"errors": errors} if errors else {}) | ({"warnings": warnings} if warnings else {})
+
+
+def pages_of_topic(splits: Mapping[str, list[int]], topic: str) -> list[int]:
+    if topic not in splits:
+        raise TaskFailed("REQ_003", "the split has no such topic")
+    if not splits[topic]:
+        raise TaskFailed("REQ_003", "the split found no page of this topic")
+    return splits[topic]
+
+
+def schema_output(task: Task, source: SourcedDocument, config: SchemaConfig) -> tuple[Json, list[str]]:
+    """Values, citations and scores by the schema, and what is to be said about them."""
+    if config.wanted is None:
+        raise TaskFailed("REQ_004", "a schema is missing: give input_schema")
+    output, warnings = values_by_schema(task, source.document, config.wanted, config.schema_prompt)
+    return output | {"citations": sourced(output["citations"], source)}, warnings
+
+
+def values_by_schema(task: Task, document: Document, wanted: Json, prompt: str | None) -> tuple[Json, list[str]]:
+    with understanding():
+        answer = extract_schema(document, wanted, prompt=prompt, llm=language_model(task))
+    return {"values": answer.values, "citations": answer.citations, "scores": answer.scores}, list(answer.warnings)
+
+
+def tables(task: Task) -> Result:
+    """``POST /tables``."""
+    config = TablesConfig.model_validate(task.request["config"])
+    document = load_extraction(task, task.request["extraction_id"])
+    saved = Saved(task.request["tables_id"], "tables", {"extraction_id": task.request["extraction_id"]})
+    answer: Json = {"tables_id": saved.id, **tables_answer(document, config)}
+    price = billing.of_tables(len(answer["tables_output"]["tables"]), config.merge)
+    return Result(answer | billing.bill(task, price, 0), credits=price, saved=(saved,))
+
+
+def tables_answer(document: Document, config: TablesConfig) -> Json:
+    answer: Json = {"tables_output": {"tables": tables_output(document, config)}}
+    if config.charts_to_tables:
+        answer["warnings"] = ["charts are not read into tables by this engine"]
+    return answer
