@@ -26,7 +26,6 @@ REGEX_TIMEOUT_S = 0.2
 CLASS = "class"
 
 _GLOB_FLAGS = glob.GLOBSTAR | glob.DOTGLOB | glob.CASE | glob.FORCEUNIX
-_SPECIAL = re.compile(r"[*?\[\\]")
 # In this order facts are asked for: what is cheap to read, and may settle the matter, comes first.
 _COST = {"type": 0, "encrypted": 1, "pages": 2, "sha256": 4}
 _TEXT_COST = 3
@@ -194,19 +193,11 @@ def _name(globs: tuple[str, ...]) -> Condition:
 
 
 def _glob_check(fact: str, globs: tuple[str, ...]) -> Check:
-    """Globs as one regular expression, behind a look at their literal beginnings where all have one."""
-    globs = tuple(unicodedata.normalize("NFC", one) for one in globs)
-    patterns = [pattern for one in globs for pattern in glob.translate(one, flags=_GLOB_FLAGS)[0]]
+    """Globs as one regular expression."""
+    composed = [unicodedata.normalize("NFC", one) for one in globs]
+    patterns = [pattern for one in composed for pattern in glob.translate(one, flags=_GLOB_FLAGS)[0]]
     match = re.compile("|".join(f"(?:{pattern})" for pattern in patterns)).match
-    beginnings = tuple(_SPECIAL.split(one, maxsplit=1)[0] for one in globs)
-    if not all(beginnings):
-        return lambda facts: match(facts[fact]) is not None
-
-    def check(facts: Facts) -> Verdict:
-        value: str = facts[fact]
-        return value.startswith(beginnings) and match(value) is not None
-
-    return check
+    return lambda facts: match(facts[fact]) is not None
 
 
 def _size(comparisons: tuple[Comparison, ...]) -> Condition:

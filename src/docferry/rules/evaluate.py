@@ -11,6 +11,7 @@ from docferry.config.models import Config
 from docferry.config.reachable import classifies
 from docferry.config.rules import Decision, RuleConfig
 from docferry.rules.conditions import CLASS, Condition, Facts, Missing, Verdict, compile_when
+from docferry.rules.prefilter import prefilter_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,9 @@ class Rule:
     condition: Condition
     origin: str
     classifies: bool
+    prefixes: tuple[str, ...]  # the path starts with one of these, or the rule cannot match
+    literal: str  # occurs in the name, or the rule cannot match
+    decision: Decision  # its own over the defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +65,7 @@ class RuleSet:
 
     def __init__(self, rules: Sequence[RuleConfig], defaults: Decision, origins: Mapping[str, str]) -> None:
         self.defaults = defaults
-        self.rules = tuple(
-            Rule(rule, compile_when(rule.when), origins.get(rule.name, ""), classifies(rule)) for rule in rules
-        )
+        self.rules = tuple(_compiled(rule, defaults, origins.get(rule.name, "")) for rule in rules)
         self._by_inbox: dict[str, tuple[Rule, ...]] = {}
 
     @classmethod
@@ -83,11 +85,20 @@ class RuleSet:
         return self._by_inbox[inbox]
 
 
+def _compiled(rule: RuleConfig, defaults: Decision, origin: str) -> Rule:
+    demands = prefilter_of(rule.when)
+    decision = combined([defaults, rule])
+    return Rule(rule, compile_when(rule.when), origin, classifies(rule), demands.prefixes, demands.literal, decision)
+
+
 def evaluate(rules: RuleSet, facts: Facts) -> Outcome:
     """What the rules decide for a document of which ``facts`` are known."""
     facts = comparable(facts)
+    path, name = facts["path"], facts["name"]
     continued: list[Rule] = []
     for rule in rules.tried_for(facts["inbox"]):
+        if (rule.prefixes and not path.startswith(rule.prefixes)) or rule.literal not in name:
+            continue
         verdict = judge(rule, facts)
         if verdict is False:
             continue
@@ -96,9 +107,14 @@ def evaluate(rules: RuleSet, facts: Facts) -> Outcome:
         if rule.config.continue_:
             continued.append(rule)
             continue
-        layers = [rules.defaults, *(before.config for before in continued), rule.config]
-        return Matched(rule, combined(layers), tuple(continued))
+        return Matched(rule, _decision(rules, continued, rule), tuple(continued))
     return NoMatch()
+
+
+def _decision(rules: RuleSet, continued: Sequence[Rule], rule: Rule) -> Decision:
+    if not continued:
+        return rule.decision
+    return combined([rules.defaults, *(before.config for before in continued), rule.config])
 
 
 def judge(rule: Rule, facts: Facts) -> Verdict:
