@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from docferry.engine.extraction.building import table_text
 from docferry.engine.extraction.errors import CorruptDocument
 from docferry.engine.extraction.model import Block, BlockKind, Box, Cell, Page, Table, Word
+from docferry.engine.extraction.refine import refine
 
 if TYPE_CHECKING:
-    from liteparse import LayoutBlock, LayoutCell, ParsedPage
-    from liteparse.types import AnnotationRect
+    from liteparse import AnnotationRect, LayoutBlock, LayoutCell, ParsedPage
 
 ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 NO_LIMIT = 10_000_000
@@ -63,7 +63,7 @@ def as_selection(numbers: Sequence[int]) -> str:
 
 def page_from_layout(found: ParsedPage) -> Page:
     """The model's page of a page with a text layer."""
-    blocks = [block for piece in found.blocks or [] for block in to_blocks(piece, found)]
+    blocks = refine([block for piece in found.blocks or [] for block in to_blocks(piece, found)], found)
     words = tuple(
         Word(word.text, to_box(word.x, word.y, word.width, word.height, found))
         for item in found.text_items
@@ -98,18 +98,24 @@ def to_blocks(piece: LayoutBlock, page: ParsedPage) -> list[Block]:
 
 def to_table(piece: LayoutBlock, page: ParsedPage) -> Table:
     rows: list[list[LayoutCell]] = [row for row in (piece.header, *(piece.rows or [])) if row]
+    headed = bool(piece.header) and not is_label(rows[0][0].text)
     cells = tuple(
         Cell(
             row=row,
             column=column,
             text=ESCAPED.sub(r"\1", cell.text.replace("<br>", "\n")).strip(),
-            is_header=row == 0 and bool(piece.header),
+            is_header=row == 0 and headed,
             box=rect_box(cell.bbox, page),
         )
         for row, texts in enumerate(rows)
         for column, cell in enumerate(texts)
     )
     return Table(rows=len(rows), columns=max((len(row) for row in rows), default=0), cells=cells)
+
+
+def is_label(text: str) -> bool:
+    """Whether a first cell names the value beside it, as in a list of labelled values, which has no header."""
+    return text.rstrip().endswith(":")
 
 
 def rect_box(rect: AnnotationRect | None, page: ParsedPage) -> Box | None:

@@ -57,14 +57,13 @@ def table_csv(table: Table) -> str:
 
 
 def header_and_rows(table: Table) -> tuple[list[str], list[list[str]]]:
-    """The header texts and the rows beneath; without header cells the first row serves as the header."""
+    """The header's texts and the rows beneath; no texts where the table has no header."""
     grid = table_rows(table)
-    header_rows = [row for row in range(table.rows) if is_header_row(table, row)] or [0]
-    count = len(header_rows) if header_rows == list(range(len(header_rows))) else 1
-    if not grid:
-        return [], []
+    count = 0
+    while count < table.rows and is_header_row(table, count):
+        count += 1
     header = [" ".join(row[column] for row in grid[:count] if row[column]) for column in range(table.columns)]
-    return header, grid[count:]
+    return header if count else [], grid[count:]
 
 
 def is_header_row(table: Table, row: int) -> bool:

@@ -20,7 +20,8 @@ from docferry.engine.extraction.ocr.sheet import Piece, Rule, sheet_pdf
 if TYPE_CHECKING:
     from docferry.engine.extraction.pixels import Picture
 
-SIZE_STEP = 1.25  # sizes nearer than this to each other are one size: measured heights vary with the letters
+SIZE_STEP = 1.25
+SAME_SIZE = 1.18  # sizes nearer than this to the common one are that: measured heights vary with the letters
 WIDE_GAP = 1.2  # font sizes between two words that stand in different columns
 
 
@@ -80,7 +81,14 @@ def pieces_of(lines: Sequence[OcrLine], boxes: Sequence[Box]) -> list[Piece]:
 def steady_sizes(sizes: Sequence[float], lengths: Sequence[int]) -> list[float]:
     """Font sizes in steps from the middle one of all characters, so that one text has one size."""
     common = max(0.5, median(size for size, length in zip(sizes, lengths, strict=True) for _ in range(length)))
-    return [common * SIZE_STEP ** round(math.log(max(size, 0.1) / common, SIZE_STEP)) for size in sizes]
+    return [common * SIZE_STEP ** steps_from(max(size, 0.1) / common) for size in sizes]
+
+
+def steps_from(ratio: float) -> int:
+    """How many steps a size is off the common one; what is nearly the common size is the common size."""
+    if 1 / SAME_SIZE <= ratio <= SAME_SIZE:
+        return 0
+    return round(math.log(ratio, SIZE_STEP)) or (1 if ratio > 1 else -1)
 
 
 def cut_line(line: OcrLine, box: Box, baseline: float, size: float) -> list[Piece]:

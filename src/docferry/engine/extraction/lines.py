@@ -1,0 +1,76 @@
+"""The lines of a page's text layer, and which of them end before they had to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from liteparse import TextItem
+    from liteparse.types import AnnotationRect
+
+LEVEL = 2.0  # degrees off the horizontal that a line may be
+
+
+class Line(NamedTuple):
+    """A row of text within a block, in points from the page's top left."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def middle(self) -> float:
+        return (self.top + self.bottom) / 2
+
+
+def lines_within(items: Sequence[TextItem], rect: AnnotationRect) -> list[Line]:
+    """The text whose middle lies in the rectangle, as lines from top to bottom."""
+    inside = [
+        Line(item.text.strip(), item.x, item.y, item.x + item.width, item.y + item.height)
+        for item in items
+        if item.text.strip() and abs((item.rotation + 45) % 90 - 45) <= LEVEL and holds(rect, item)
+    ]
+    rows: list[list[Line]] = []
+    for piece in sorted(inside, key=lambda piece: piece.middle):
+        if rows and piece.middle < rows[-1][0].bottom and rows[-1][0].top < piece.middle:
+            rows[-1].append(piece)
+        else:
+            rows.append([piece])
+    return [joined(row) for row in rows]
+
+
+def holds(rect: AnnotationRect, item: TextItem) -> bool:
+    x, y = item.x + item.width / 2, item.y + item.height / 2
+    return bool(rect.x - 1 <= x <= rect.x + rect.width + 1 and rect.y - 1 <= y <= rect.y + rect.height + 1)
+
+
+def joined(row: Sequence[Line]) -> Line:
+    ordered = sorted(row, key=lambda piece: piece.left)
+    text = ordered[0].text
+    for before, piece in pairwise(ordered):
+        apart = piece.left - before.right > 0.12 * (piece.bottom - piece.top)
+        text += (" " if apart else "") + piece.text
+    return Line(
+        text,
+        ordered[0].left,
+        min(piece.top for piece in row),
+        max(piece.right for piece in row),
+        max(piece.bottom for piece in row),
+    )
+
+
+def hard_breaks(lines: Sequence[Line], margin: float) -> list[bool]:
+    """For each line but the last, whether the next line's first word would have fitted before the margin.
+
+    Then the break was meant: an address, a receipt, a list of names; not running text.
+    """
+    return [margin - line.right > first_word_width(following) for line, following in pairwise(lines)]
+
+
+def first_word_width(line: Line) -> float:
+    """The width of the first word and a space, as its share of the line's characters."""
+    return (line.right - line.left) * (len(line.text.split(maxsplit=1)[0]) + 1.5) / max(1, len(line.text))
