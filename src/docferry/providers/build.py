@@ -137,7 +137,4 @@ def _base_url(config: ProviderSettings, engine_socket: Path | None) -> str:
     parts = urlsplit(config.url or "")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError([f"providers.{config.name}.url: wanted an http or https address"])
-    if parts.username or parts.password:
-        # It would be sent as a login of its own, and shown wherever the address is shown.
-        raise ConfigError([f"providers.{config.name}.url: no login in the address; use `key`"])
     return (config.url or "").rstrip("/")

@@ -120,6 +120,7 @@ def from_html(text: str) -> list[Table]:
     reader = _TableReader()
     reader.feed(text)
     reader.close()
+    reader.end_row()  # of a table that was never closed
     return [table for table in reader.tables if table]
 
 
@@ -143,7 +144,7 @@ class _TableReader(HTMLParser):
                 self.tables.append([])
                 self._covered = {}
         elif self._depth == 1 and tag == "tr":
-            self._end_row()
+            self.end_row()
             self._row = []
         elif self._depth == 1 and tag in ("td", "th"):
             self._end_cell()
@@ -158,16 +159,16 @@ class _TableReader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "table" and self._depth:
             if self._depth == 1:
-                self._end_row()
+                self.end_row()
             self._depth -= 1
         elif self._depth == 1 and tag in ("td", "th"):
             self._end_cell()
         elif self._depth == 1 and tag == "tr":
-            self._end_row()
+            self.end_row()
 
     def handle_data(self, data: str) -> None:
         if self._text is not None:
-            self._text.append(data)
+            self._text.append(data.replace("\n", " "))  # a line end in the source is a space
 
     def _end_cell(self) -> None:
         if self._text is None or self._row is None:
@@ -189,7 +190,8 @@ class _TableReader(HTMLParser):
             self._covered[len(self._row)] -= 1
             self._row.append("")
 
-    def _end_row(self) -> None:
+    def end_row(self) -> None:
+        """Ends the row that is open, if one is."""
         self._end_cell()
         if self._row is not None:
             self._fill_covered()
