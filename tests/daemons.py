@@ -17,6 +17,8 @@ from typing import Any, Self, TypeVar
 
 import yaml
 
+from docferry.daemon.control import ask
+from docferry.daemon.sockets import CONTROL, socket_path
 from docferry.ledger import LedgerReader
 from docferry.models import Document
 
@@ -95,11 +97,8 @@ class Ferry:
     def is_ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.log_text()}"
-        done = self.command("status", "--json")
-        if not done.stdout:
-            return False
-        status = json.loads(done.stdout)
-        return bool(status["running"]) and all(inbox["state"] == "watched" for inbox in status["inboxes"])
+        status = ask(socket_path(self.state, CONTROL), {"do": "status"})
+        return status is not None and all(inbox["state"] == "watched" for inbox in status["inboxes"])
 
     def kill(self) -> None:
         """SIGKILL to the daemon alone, as a crash would."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
-
 from docferry.errors import LedgerError, UsageError
 from docferry.ledger.database import open_for_reading, translate
 from docferry.ledger.ledger import FILE_NAME
+from docferry.ledger.sqlite import sqlite3
 
 
 def backup(state: Path, target: Path) -> int:

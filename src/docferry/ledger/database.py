@@ -19,12 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from sqlite_utils import Database
-from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]  # pysqlite3's newer SQLite where there is one
-
 from docferry.errors import DocferryError, LedgerError
 from docferry.ledger.changes import LedgerConflict
-from docferry.ledger.schema import MIGRATIONS, NAMES
+from docferry.ledger.sqlite import sqlite3
 
 T = TypeVar("T")
 Connection = Any  # sqlite3.Connection, of whichever SQLite sqlite-utils found
@@ -204,6 +201,10 @@ def open_for_writing(path: Path) -> Connection:
 
     Raises LedgerError; among others for a ledger written by a newer docferry.
     """
+    from sqlite_utils import Database  # here: commands that only read must not wait for its import
+
+    from docferry.ledger.schema import MIGRATIONS, NAMES
+
     try:
         connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -212,7 +213,8 @@ def open_for_writing(path: Path) -> Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         database = Database(connection, execute_plugins=False)
-        _refuse_newer(database, path)
+        applied = {migration.name for migration in MIGRATIONS.applied(database)}
+        _refuse_newer(applied.difference(NAMES), path)
         MIGRATIONS.apply(database)
     except sqlite3.Error as error:
         raise translate(error, path) from error
@@ -234,10 +236,10 @@ def open_for_reading(path: Path) -> Connection:
     return connection
 
 
-def _refuse_newer(database: Database, path: Path) -> None:
-    applied = {migration.name for migration in MIGRATIONS.applied(database)}
-    if unknown := sorted(applied.difference(NAMES)):
+def _refuse_newer(unknown: set[str], path: Path) -> None:
+    """Migrations that this version does not know mean that a newer one has written the file."""
+    if unknown:
         raise LedgerError(
-            f"{path}: written by a newer docferry (it has {', '.join(unknown)})",
+            f"{path}: written by a newer docferry (it has {', '.join(sorted(unknown))})",
             hint="install that version again, or restore a backup made before the upgrade",
         )
