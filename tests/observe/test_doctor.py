@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ NOBODY = "nobody"
 
 
 def write_config(folder: Path, *, providers: str = "local: {dialect: pulse, engine: embedded}", more: str = "") -> Path:
-    (folder / "inbox").mkdir(exist_ok=True)
+    for name in ("inbox", "outbox", "archive", "failed"):
+        (folder / name).mkdir(exist_ok=True)
     path = folder / "docferry.yaml"
     path.write_text(
         "state: ./state\n"
@@ -70,6 +72,7 @@ def test_everything_that_is_wrong_is_said_at_once_each_with_a_remedy(tmp_path: P
     gone = "gone: {dialect: pulse, url: 'http://127.0.0.1:9', key: {env: DOCFERRY_NO_SUCH_KEY}}"
     config = write_config(tmp_path, providers=gone, more="alerts: {command: [/nonexistent/alarm]}\n")
     (tmp_path / "inbox").rmdir()
+    (tmp_path / "outbox").rmdir()
     (tmp_path / "outbox").write_text("a file")
     status, findings = doctor(config)
     assert status == 1
@@ -78,6 +81,16 @@ def test_everything_that_is_wrong_is_said_at_once_each_with_a_remedy(tmp_path: P
     assert {("key", "gone"), ("connection", "gone"), ("alerts", "machine")} <= wrong.keys()
     assert "DOCFERRY_NO_SUCH_KEY" in wrong["key", "gone"]["remedy"]
     assert all(finding["remedy"] for finding in findings if finding["level"] != "ok")
+
+
+def test_folders_that_lie_inside_each_other_are_found(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    (tmp_path / "inbox" / "results").mkdir()
+    nested = config.inboxes[0].model_copy(update={"outbox": tmp_path / "inbox" / "results"})
+    assert of(folders.check_layout(config), "layout").level is Level.OK
+    found = of(folders.check_layout(replace(config, inboxes=(nested,))), "layout")
+    assert found.level is Level.WRONG
+    assert "lies inside the inbox" in found.detail
 
 
 def test_a_faulty_configuration_is_a_usage_error(tmp_path: Path) -> None:

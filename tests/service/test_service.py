@@ -34,7 +34,7 @@ systemd-run --quiet --unit=slow-proxy /usr/bin/python3 /opt/shared/slow_proxy.py
 
 CONFIG = """
 state: /var/lib/docferry
-control: {socket: /run/docferry/control.sock, group: docferry}
+control: {socket: /run/docferry/control.sock}
 metrics: {listen: "unix:/run/docferry/metrics.sock"}
 shutdown_grace: 3 s
 engine: {workers: 1}

@@ -132,11 +132,12 @@ def json_line(entry: Entry) -> str:
     return json.dumps(members, ensure_ascii=False)
 
 
-def journal_fields(entry: Entry) -> dict[str, str]:
+def journal_fields(entry: Entry) -> dict[str, str | int]:
     """The entry as journal fields. Never CODE_ARGS: formatting arguments are where secrets hide."""
-    fields = {f"DOCFERRY_{field.upper()}": value for field, value in entry.fields.items()}
+    fields: dict[str, str | int] = {f"DOCFERRY_{field.upper()}": value for field, value in entry.fields.items()}
     fields |= {"PRIORITY": str(entry.priority), "LOGGER": entry.logger, "SYSLOG_IDENTIFIER": "docferry"}
-    fields |= {"CODE_FILE": entry.source, "CODE_LINE": str(entry.line), "CODE_FUNC": entry.function}
+    # The line must be a number for systemd-python, which writes all of them as text.
+    fields |= {"CODE_FILE": entry.source, "CODE_LINE": entry.line, "CODE_FUNC": entry.function}
     return fields
 
 

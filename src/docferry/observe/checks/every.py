@@ -32,7 +32,7 @@ def local_checks(config: Config) -> list[Check]:
         about_inbox = (folders.check_mount, folders.check_contents, machine.check_canary)
         checks += [partial(check, inbox) for check in about_inbox]
     about_all = (
-        folders.check_state_mount,
+        folders.check_layout,
         folders.check_state_privacy,
         folders.check_space,
         machine.check_ledger,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from docferry.config.folders import check_folders
 from docferry.config.models import Config, InboxConfig
 from docferry.intake.mounts import MOUNTINFO, Mount, mount_of
 from docferry.models import display
@@ -124,14 +125,13 @@ def _other_filesystems(inbox: InboxConfig) -> list[Finding]:
     return [advice("mount", inbox.name, detail, "put it beside the inbox where originals are large")]
 
 
-def check_state_mount(config: Config) -> list[Finding]:
-    """SQLite's locks and shared memory do not work across a network."""
-    folder = _nearest(config.state)
-    mount = _mount_of(folder)
-    if mount.is_local:
-        return [fine("mount", "ledger", f"the state folder lies on {mount.filesystem}")]
-    detail = f"the state folder lies on {mount.filesystem}, where SQLite's locks cannot be relied upon"
-    return [wrong("mount", "ledger", detail, "set state: to a folder on a disk of this machine")]
+def check_layout(config: Config) -> list[Finding]:
+    """Whether the folders lie well to one another: none inside an inbox, the ledger on a disk of this machine."""
+    if not all(folder.path.is_dir() for folder in wanted_folders(config) if folder.must_exist):
+        return []  # said of each folder already
+    remedy = "name another folder in the configuration"
+    problems = [wrong("layout", "machine", problem, remedy) for problem in check_folders(config)]
+    return problems or [fine("layout", "machine", "no folder lies where it would do harm")]
 
 
 def check_state_privacy(config: Config) -> list[Finding]:
