@@ -7,8 +7,8 @@ differ); and its end is what its format demands. The more of them we have, the s
 =====================================  ==============================================================
 what we know                           when it is taken
 =====================================  ==============================================================
-empty                                  never; given up after ``settle_max_s`` without a change
 open for writing                       when it is closed
+empty                                  never; given up after ``settle_max_s`` without a change
 its end is missing                     when the end comes; given up after ``settle_max_s`` without a change
 came by a rename, or NAME.done stands  at once
 closed by its writer                   at once; after this inbox's usual gap, where writers reopen files
@@ -104,14 +104,14 @@ def decide(seen: Observation, now: float, settings: Settings) -> Decision:
     waits_for_companion = _companion(seen, now, settings)
     if waits_for_companion is not None:
         return waits_for_companion
-    if seen.size_bytes == 0:
-        return _be_patient(seen, now, settings, "its content (it is empty)", "the file is empty")
     inside = seen.inside
     if inside is None:
         return LookInside()
     if inside.writer:
         again_s = min(_LONGEST_LOOK_AT_WRITER_S, max(_FIRST_LOOK_AT_WRITER_S, (now - seen.changed_at) / 2))
         return WaitUntil(now + again_s, "a program that still has it open for writing")
+    if seen.size_bytes == 0:
+        return _be_patient(seen, now, settings, "its content (it is empty)", "the file is empty")
     if inside.structure is Structure.INCOMPLETE and not seen.has_done_file:
         return _be_patient(
             seen, now, settings, "its end (the file is cut off)", "the file is cut off: its end is missing"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from enum import StrEnum
 
-ReadAt = Callable[[int, int], bytes]  # (offset, length) -> at most length bytes
+from docferry.intake.tiff import ReadAt, tiff_is_whole
 
 # Names whose content is recognised by its first bytes; without them it is something else, or a later part of one.
 WELL_MARKED = (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".docx", ".xlsx", ".pptx", ".webp")
@@ -14,7 +13,6 @@ WELL_MARKED = (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".docx", ".xlsx
 _TAIL_BYTES = 1024
 _ZIP_TAIL_BYTES = 22 + 65535  # end record and the longest comment
 _JPEG_TAIL_BYTES = 65536  # cameras append previews and other trailers behind the picture
-_MOST_TIFF_PAGES = 4096
 
 
 class Structure(StrEnum):
@@ -40,7 +38,7 @@ def looks_complete(read_at: ReadAt, size_bytes: int) -> Structure:
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return _verdict(b"IEND\xae\x42\x60\x82" in _tail(read_at, size_bytes, _TAIL_BYTES))
     if head[:4] in (b"II*\0", b"MM\0*"):
-        return Structure.OPEN_ENDED if _tiff_chain_ends(read_at, size_bytes) else Structure.INCOMPLETE
+        return Structure.OPEN_ENDED if tiff_is_whole(read_at, size_bytes) else Structure.INCOMPLETE
     if head.startswith(b"RIFF") and len(head) >= 12 and head[8:12] == b"WEBP":
         return _verdict(struct.unpack("<I", head[4:8])[0] + 8 <= size_bytes)
     return Structure.UNKNOWN
@@ -61,30 +59,8 @@ def _zip_ends(read_at: ReadAt, size_bytes: int) -> bool:
         tail = _tail(read_at, size_bytes, length)
         at = tail.rfind(b"PK\x05\x06")
         if at >= 0 and len(tail) - at >= 22:
-            directory_bytes, offset = struct.unpack("<II", tail[at + 12 : at + 20])
+            directory_bytes, offset, comment_bytes = struct.unpack("<IIH", tail[at + 12 : at + 22])
             is_zip64 = 0xFFFFFFFF in (directory_bytes, offset)
-            return is_zip64 or bool(offset + directory_bytes <= size_bytes - len(tail) + at)
+            directory_is_there = is_zip64 or offset + directory_bytes <= size_bytes - len(tail) + at
+            return bool(directory_is_there and at + 22 + comment_bytes <= len(tail))
     return False
-
-
-def _tiff_chain_ends(read_at: ReadAt, size_bytes: int) -> bool:
-    """Whether every page's directory lies in the file and the last one says that it is the last."""
-    head = read_at(0, 8)
-    if len(head) < 8:
-        return False
-    order = "<" if head.startswith(b"II") else ">"
-    offset = struct.unpack(order + "I", head[4:8])[0]
-    if offset == 0:
-        return False  # the writer fills this in when the first page is done
-    for _ in range(_MOST_TIFF_PAGES):
-        if offset == 0:
-            return True
-        count = read_at(offset, 2)
-        if len(count) < 2:
-            return False
-        after = offset + 2 + 12 * struct.unpack(order + "H", count)[0]
-        following = read_at(after, 4)
-        if len(following) < 4 or after + 4 > size_bytes:
-            return False
-        offset = struct.unpack(order + "I", following)[0]
-    return True  # a loop or a giant: not for us to judge
