@@ -43,9 +43,8 @@ def command(config_path: Path | None, as_json: bool, watch: bool) -> int:
 def show(status: dict[str, Any]) -> None:
     """The same for people."""
     if status["running"]:
-        click.echo(
-            f"docferry {status['version']} runs since {ago(status['started_at'], time.time())} (process {status['pid']})"
-        )
+        since = ago(status["started_at"], time.time())
+        click.echo(f"docferry {status['version']} runs since {since} (process {status['pid']})")
     else:
         click.echo("docferry does not run; this is what the ledger says")
     for problem in status.get("trouble", []):

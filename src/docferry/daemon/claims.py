@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from docferry.clock import Clock
-from docferry.intake.values import Claimed
+from docferry.config.models import InboxConfig
+from docferry.durable import DurableFile
+from docferry.errors import UsageError
+from docferry.intake.values import Claimed, identity_of
 from docferry.ledger import Event, Ledger
-from docferry.models import Document, DocumentState
+from docferry.models import Document, DocumentState, display, new_id
+from docferry.pipeline.context import WORK_FOLDER
 from docferry.pipeline.dispatcher import Dispatcher
+from docferry.pipeline.route import SENT_TO
+
+_CHUNK_BYTES = 1 << 20
 
 
 class ClaimDesk:
@@ -28,6 +38,38 @@ class ClaimDesk:
         documents = [to_document(claimed) for claimed in batch]
         self._ledger.add_documents_sync(documents, Event("claimed"))
         self._loop.call_soon_threadsafe(self._schedule, documents)
+
+    async def send(self, file: Path, inbox: InboxConfig, provider: str | None) -> Document:
+        """Takes a copy of ``file`` as a document of ``inbox``, past its scanner. Raises UsageError.
+
+        ``provider`` overrides the one that the rules choose.
+        """
+        document = await asyncio.to_thread(self._copy, file, inbox)
+        if provider is not None:
+            document = replace(document, facts={SENT_TO: provider})
+        await asyncio.to_thread(
+            self._ledger.add_documents_sync, [document], Event("sent", {"from": display(str(file))})
+        )
+        self._dispatcher.add(document)
+        return document
+
+    def _copy(self, file: Path, inbox: InboxConfig) -> Document:
+        now = self._clock.now()
+        document_id = new_id(now)
+        folder = Path(inbox.path) / WORK_FOLDER / document_id
+        try:
+            status = file.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise UsageError(f"{file} is not a regular file")
+            folder.mkdir(parents=True)
+            target = folder / file.name
+            with file.open("rb") as source, DurableFile(target) as copy:
+                while chunk := source.read(_CHUNK_BYTES):
+                    copy.write(chunk)
+        except OSError as error:
+            raise UsageError(f"{file}: {error.strerror}", hint="docferry's user must be able to read it") from error
+        identity = identity_of(target.stat())
+        return to_document(Claimed(document_id, inbox.name, file.name, str(target), identity, now, now))
 
     def _schedule(self, documents: Sequence[Document]) -> None:
         for document in documents:

@@ -11,8 +11,9 @@ import logging
 import os
 import random
 import signal
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 from docferry import __version__
@@ -31,7 +32,7 @@ from docferry.daemon.sockets import CONTROL, ENGINE, socket_path
 from docferry.daemon.status import base_status, brief
 from docferry.errors import ConfigError, DocferryError, ExitCode, UsageError
 from docferry.ledger import Change, Event, Ledger, LedgerReader
-from docferry.models import DocumentState, Json
+from docferry.models import Document, DocumentState, Json
 from docferry.observe import logs
 from docferry.observe.health import Health, HealthServer, Listen
 from docferry.observe.metrics import Metrics, PrometheusMetrics
@@ -60,7 +61,18 @@ def run(config: Config, *, once: bool) -> ExitCode:
 class Daemon:
     """One run of the daemon. Its parts meet only in the ledger and in ``Dispatcher``."""
 
-    def __init__(self, config: Config, clock: Clock, *, once: bool, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        *,
+        once: bool,
+        sends: Callable[[Daemon], Awaitable[None]] | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        """``sends``: instead of watching, puts these documents through and touches nothing else."""
+        self._sends = sends
+        self.on_change: Callable[[Change], object] = lambda change: None
         self.config = config
         self.clock = clock
         self.once = once
@@ -139,10 +151,15 @@ class Daemon:
         paused = await self.ledger.recall("paused") or {"inboxes": [], "providers": []}
         self.dispatcher.paused_inboxes |= set(paused["inboxes"])
         self.dispatcher.paused_providers |= set(paused["providers"])
-        taken_up = await self.dispatcher.load()
         self.alerts = await AlertDesk.create(self)
-        self.inboxes = Inboxes(self, ClaimDesk(self.ledger, self.dispatcher, asyncio.get_running_loop(), self.clock))
-        await self.inboxes.start(config.inboxes)
+        self.desk = ClaimDesk(self.ledger, self.dispatcher, asyncio.get_running_loop(), self.clock)
+        self.inboxes = Inboxes(self, self.desk)
+        taken_up = 0
+        if self._sends is None:
+            taken_up = await self.dispatcher.load()
+            await self.inboxes.start(config.inboxes)
+        else:
+            await self._sends(self)
         stack.push_async_callback(self.inboxes.stop)
         await self._start_listeners(stack)
         self.progress.expect("ledger", 60.0)
@@ -166,6 +183,7 @@ class Daemon:
             "pause": self._answer_pause,
             "resume": self._answer_pause,
             "reload": self._answer_reload,
+            "send": self._answer_send,
         }
         path = self.config.control.socket or socket_path(self.config.state, CONTROL)
         control = ControlServer(path, handlers, group=self.config.control.group)
@@ -230,6 +248,7 @@ class Daemon:
             if state in (DocumentState.FAILED, DocumentState.HELD):
                 self._failed_documents += 1
             self.alerts.changed(change)
+        self.on_change(change)
 
     async def _watch_config(self) -> None:
         """Takes an edit of the rules over within a second; a broken one changes nothing and is shown."""
@@ -361,6 +380,20 @@ class Daemon:
             if (document := outcome.pop("document", None)) is not None:
                 self.dispatcher.add(document)
         return {"outcomes": outcomes}
+
+    async def _answer_send(self, request: Mapping[str, Json]) -> Mapping[str, Json]:
+        document = await self.send(Path(request["file"]), request.get("inbox"), request.get("provider"))
+        return {"id": document.id}
+
+    async def send(self, file: Path, inbox: str | None, provider: str | None) -> Document:
+        """Takes one file past the inboxes' scanners. Raises UsageError."""
+        if provider is not None and provider not in self.context.services:
+            raise UsageError(
+                f"there is no provider called {provider!r}", hint=f"known: {', '.join(self.context.services)}"
+            )
+        if inbox is not None and inbox not in self.context.inboxes:
+            raise UsageError(f"there is no inbox called {inbox!r}", hint=f"known: {', '.join(self.context.inboxes)}")
+        return await self.desk.send(file, self.context.inboxes[inbox or self.config.inboxes[0].name], provider)
 
     async def _answer_pause(self, request: Mapping[str, Json]) -> Mapping[str, Json]:
         name, pausing = request["name"], request["do"] == "pause"

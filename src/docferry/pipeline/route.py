@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,9 @@ from docferry.rules.route import Candidate, Routing
 
 T = TypeVar("T")
 
+SENT_TO = "sent_to"
+"""The fact that a person chose the provider (``docferry send --provider``), whatever the rules say."""
+
 
 async def route(context: Context, document: Document) -> Document:
     """Stores facts and plan. Ends queued for its provider, failed, skipped, or delivering an earlier result again."""
@@ -27,25 +31,28 @@ async def route(context: Context, document: Document) -> Document:
     if routing.plan is None:
         return await _not_taken(context, document, routing)
     facts = {**document.facts, **routing.facts}
+    plan = routing.plan
+    if SENT_TO in document.facts:
+        plan = replace(plan, provider=document.facts[SENT_TO], fallback_provider=None)
     sha256 = _known(facts, "sha256", str) or document.sha256
-    earlier = await _earlier(context, document, routing.plan, sha256)
+    earlier = await _earlier(context, document, plan, sha256)
     if earlier is not None:
-        return await _duplicate(context, document, routing.plan, facts, earlier)
+        return await _duplicate(context, document, plan, facts, earlier)
     return await context.commit(
         context.change(
             document,
             "routed",
-            {"rule": routing.plan.rule, "provider": routing.plan.provider, "rules": routing.plan.rules_hash[:12]},
-            plan=routing.plan,
-            provider=routing.plan.provider,
-            priority=routing.plan.priority,
+            {"rule": plan.rule, "provider": plan.provider, "rules": plan.rules_hash[:12]},
+            plan=plan,
+            provider=plan.provider,
+            priority=plan.priority,
             facts=facts,
             sha256=sha256,
             pages=_known(facts, "pages", int),
             media_type=_known(facts, "type", str) or document.media_type,
             due_at=context.clock.now(),
             warnings=(*document.warnings, *routing.warnings),
-            waits_for=f"a free place at {routing.plan.provider}",
+            waits_for=f"a free place at {plan.provider}",
         )
     )
 
