@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 MIN_CHARACTERS = 20
+CIPHER_CHARACTERS = 200
+BAD_SHARE = 0.2
+PLAIN_SHARE = 0.3
+FEW_SYMBOLS = 8
+
 CID = re.compile(r"\(cid:\d+\)")
-BAD_CATEGORIES = {"Cc", "Co", "Cn", "Cs"}
+SPACE = re.compile(r"\s+")
+NOT_PLAIN = re.compile(r"[\W_]+")
+# Control characters, private use and replacement characters: no text consists of these.
+BAD = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ue000-\uf8ff\ufff0-\uffff\U000f0000-\U0010ffff]")
 
 
-def is_garbled(text: str, limit: float = 0.2) -> bool:
-    """Whether more than ``limit`` of the characters are of a kind that no text consists of."""
-    cids = len(CID.findall(text))
-    letters = [character for character in CID.sub("", text) if not character.isspace()]
-    if len(letters) + cids < MIN_CHARACTERS:
+def is_garbled(text: str) -> bool:
+    """Whether many of the characters are of a kind that no text consists of, or nearly none are letters."""
+    cids = len(CID.findall(text)) if "(cid:" in text else 0
+    characters = SPACE.sub("", CID.sub("", text) if cids else text)
+    total = len(characters) + cids
+    if total < MIN_CHARACTERS:
         return False
-    bad = cids + sum(
-        character == "\ufffd" or unicodedata.category(character) in BAD_CATEGORIES for character in letters
-    )
-    return bad / (len(letters) + cids) > limit or is_cipher(letters)
+    bad = cids + len(BAD.findall(characters))
+    return bad > BAD_SHARE * total or is_cipher(characters)
 
 
-def is_cipher(letters: list[str]) -> bool:
-    """Text shifted by a wrong character table: nearly no letters or digits where there is much text."""
-    plain = sum(character.isalnum() for character in letters)
-    return len(letters) >= 200 and plain / len(letters) < 0.3 and not looks_ruled(letters)
+def is_cipher(characters: str) -> bool:
+    """Text shifted by a wrong character table: nearly no letters or digits where there is much text.
 
-
-def looks_ruled(letters: list[str]) -> bool:
-    """Dot leaders, rules and check marks are few different characters."""
-    return len({character for character in letters if not character.isalnum()}) < 8
+    Dot leaders, rules and check marks are few different characters.
+    """
+    if len(characters) < CIPHER_CHARACTERS:
+        return False
+    plain = NOT_PLAIN.sub("", characters)
+    if len(plain) >= PLAIN_SHARE * len(characters):
+        return False
+    return len(set(characters) - set(plain)) >= FEW_SYMBOLS

@@ -22,17 +22,22 @@ NO_LIMIT = 10_000_000
 
 
 def parse_layout(
-    source: Path | bytes, numbers: Sequence[int] | None = None, *, password: str | None = None, words: bool = False
+    source: Path | bytes,
+    numbers: Sequence[int] | None = None,
+    *,
+    password: str | None = None,
+    words: bool = False,
+    forms: bool = False,
 ) -> list[ParsedPage]:
-    """The pages of a PDF with blocks, text items, form fields and complexity signals; no recognition."""
+    """The pages of a PDF with blocks and text items, and form fields if wanted; nothing is recognised."""
     from liteparse import LiteParse, ParseError
 
     parser = LiteParse(
         ocr_enabled=False,  # its own would fetch models from the network
         keep_headers_footers=True,  # else repeated table values are taken for headers and dropped
+        preserve_very_small_text=True,  # else the small print is dropped
         extract_blocks=True,
-        extract_form_fields=True,
-        include_complexity=True,
+        extract_form_fields=forms,
         emit_word_boxes=words,
         continue_on_page_error=True,
         output_format="json",

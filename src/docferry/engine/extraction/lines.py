@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from liteparse import TextItem
-    from liteparse.types import AnnotationRect
 
 LEVEL = 2.0  # degrees off the horizontal that a line may be
 
@@ -27,25 +27,31 @@ class Line(NamedTuple):
         return (self.top + self.bottom) / 2
 
 
-def lines_within(items: Sequence[TextItem], rect: AnnotationRect) -> list[Line]:
-    """The text whose middle lies in the rectangle, as lines from top to bottom."""
-    inside = [
-        Line(item.text.strip(), item.x, item.y, item.x + item.width, item.y + item.height)
-        for item in items
-        if item.text.strip() and abs((item.rotation + 45) % 90 - 45) <= LEVEL and holds(rect, item)
-    ]
-    rows: list[list[Line]] = []
-    for piece in sorted(inside, key=lambda piece: piece.middle):
-        if rows and piece.middle < rows[-1][0].bottom and rows[-1][0].top < piece.middle:
-            rows[-1].append(piece)
-        else:
-            rows.append([piece])
-    return [joined(row) for row in rows]
+class TextRows:
+    """A page's level text, to be asked for what lies in a rectangle."""
 
+    def __init__(self, items: Sequence[TextItem]) -> None:
+        pieces = [
+            Line(item.text.strip(), item.x, item.y, item.x + item.width, item.y + item.height)
+            for item in items
+            if not item.rotation or abs((item.rotation + 45) % 90 - 45) <= LEVEL
+        ]
+        self._pieces = sorted((piece for piece in pieces if piece.text), key=lambda piece: piece.middle)
+        self._middles = [piece.middle for piece in self._pieces]
+        self.left = min((piece.left for piece in self._pieces), default=0.0)
 
-def holds(rect: AnnotationRect, item: TextItem) -> bool:
-    x, y = item.x + item.width / 2, item.y + item.height / 2
-    return bool(rect.x - 1 <= x <= rect.x + rect.width + 1 and rect.y - 1 <= y <= rect.y + rect.height + 1)
+    def within(self, left: float, top: float, right: float, bottom: float) -> list[Line]:
+        """The text whose middle lies in the rectangle, as lines from top to bottom."""
+        first, last = bisect_left(self._middles, top - 1), bisect_right(self._middles, bottom + 1)
+        rows: list[list[Line]] = []
+        for piece in self._pieces[first:last]:
+            if not left - 1 <= (piece.left + piece.right) / 2 <= right + 1:
+                continue
+            if rows and rows[-1][0].top < piece.middle < rows[-1][0].bottom:
+                rows[-1].append(piece)
+            else:
+                rows.append([piece])
+        return [joined(row) if len(row) > 1 else row[0] for row in rows]
 
 
 def joined(row: Sequence[Line]) -> Line:

@@ -13,7 +13,7 @@ from docferry.engine.extraction.layout import page_from_layout, parse_layout, to
 from docferry.engine.extraction.model import Document, Page
 from docferry.engine.extraction.options import ReadOptions
 from docferry.engine.extraction.pages import select_pages
-from docferry.engine.extraction.recall import Item, mend
+from docferry.engine.extraction.recall import Item, is_complete, mend
 from docferry.engine.extraction.rendering import render_page
 from docferry.engine.extraction.running import tag_running
 from docferry.engine.extraction.triage import needs_recognition
@@ -31,7 +31,7 @@ def read_pdf(path: Path, options: ReadOptions) -> Document:
     try:
         numbers = select_pages(options.pages, len(source), options.max_pages)
         title = source.get_metadata_value("Title").strip() or None
-        parsed = parse_layout(path, numbers, password=options.password, words=options.words)
+        parsed = parse_layout(path, numbers, password=options.password, words=options.words, forms=has_form(source))
         pages, warnings, images = read_pages(source, parsed, options)
     finally:
         source.close()
@@ -60,6 +60,12 @@ def password_message(password: str | None) -> str:
     return "the PDF is protected by a password; give it, or send a copy without one"
 
 
+def has_form(source: pypdfium2.PdfDocument) -> bool:
+    import pypdfium2
+
+    return bool(source.get_formtype() != pypdfium2.raw.FORMTYPE_NONE)
+
+
 def read_pages(
     source: pypdfium2.PdfDocument, parsed: list[ParsedPage], options: ReadOptions
 ) -> tuple[list[Page], list[str], dict[str, bytes]]:
@@ -68,19 +74,24 @@ def read_pages(
     warnings: list[str] = []
     images: dict[str, bytes] = {}
     for found in parsed:
-        if needs_recognition(found, options.ocr) is None:
-            items = [
-                Item(item.text, to_box(item.x, item.y, item.width, item.height, found)) for item in found.text_items
-            ]
-            page, lost = mend(page_from_layout(found), items)
-            if lost:
-                warnings.append(f"page {found.page_num}: {lost}")
-        else:
+        if needs_recognition(found, source, options.ocr):
             page = recognise(source, found, options)
-            if not page.blocks:
-                warnings.append(f"page {found.page_num}: no text was recognised")
+            warning = None if page.blocks else "no text was recognised"
+        else:
+            page, warning = from_text_layer(found)
+        if warning is not None:
+            warnings.append(f"page {found.page_num}: {warning}")
         pages.append(replace(page, blocks=page.blocks + form_blocks(found)))
     return pages, warnings, images
+
+
+def from_text_layer(found: ParsedPage) -> tuple[Page, str | None]:
+    """The page as laid out, mended where words of the text layer were lost, and a warning if that failed."""
+    page = page_from_layout(found)
+    if is_complete(page, "\n".join(item.text for item in found.text_items)):
+        return page, None
+    items = [Item(item.text, to_box(item.x, item.y, item.width, item.height, found)) for item in found.text_items]
+    return mend(page, items)
 
 
 def recognise(source: pypdfium2.PdfDocument, found: ParsedPage, options: ReadOptions) -> Page:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 from docferry.engine.extraction.geometry import union
@@ -13,6 +14,7 @@ from docferry.engine.extraction.model import Block, BlockKind, Box, Page
 
 WORD = re.compile(r"[^\W\d_]+|\d+")
 GOAL = 0.97
+HYPHENS = ("-", "\u2010", "\u00ad")
 
 
 class Item(NamedTuple):
@@ -33,6 +35,11 @@ def word_recall(wanted: Counter[str], found: Counter[str]) -> float:
     return (wanted & found).total() / total if total else 1.0
 
 
+def is_complete(page: Page, text: str) -> bool:
+    """Whether the page's blocks hold the words of the text layer; a quick look, without regard to hyphens."""
+    return word_recall(count_words(text), count_words("\n".join(block.text for block in page.blocks))) >= GOAL
+
+
 def mend(page: Page, items: Sequence[Item]) -> tuple[Page, str | None]:
     """The page with lost text put back where it stands, and a warning if words are still missing."""
     found = count_words("\n".join(block.text for block in page.blocks))
@@ -50,17 +57,15 @@ def mend(page: Page, items: Sequence[Item]) -> tuple[Page, str | None]:
 
 def wanted_words(items: Sequence[Item], found: Counter[str]) -> Counter[str]:
     """The layer's words; halves that the layout joined over a hyphen at a line's end count as the whole."""
-    wanted: Counter[str] = Counter()
-    texts = [item.text.casefold() for item in items]
-    for text, following in zip(texts, [*texts[1:], ""], strict=True):
-        wanted += count_words(text)
-        first, second = WORD.findall(text)[-1:], WORD.findall(following)[:1]
-        if text.rstrip().endswith(("-", "\u2010", "\u00ad")) and first and second and found[first[0] + second[0]]:
-            wanted -= Counter([first[0], second[0]])
-            wanted[first[0] + second[0]] += 1
-            # the second half is counted with its own item, where it must not be wanted again
-            found = found + Counter(second)
-    return wanted
+    wanted = count_words("\n".join(item.text for item in items))
+    for item, following in pairwise(items):
+        if not item.text.rstrip().endswith(HYPHENS):
+            continue
+        halves = [*WORD.findall(item.text.casefold())[-1:], *WORD.findall(following.text.casefold())[:1]]
+        if len(halves) == 2 and found["".join(halves)]:
+            wanted.subtract(halves)
+            wanted["".join(halves)] += 1
+    return +wanted
 
 
 def lost_blocks(items: Sequence[Item], missing: Counter[str], page: int) -> list[Block]:

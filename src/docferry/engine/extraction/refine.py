@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from docferry.engine.extraction.building import table_from_rows, table_text
 from docferry.engine.extraction.geometry import union
-from docferry.engine.extraction.lines import Line, hard_breaks, lines_within
+from docferry.engine.extraction.lines import Line, TextRows, hard_breaks
 from docferry.engine.extraction.model import Block, BlockKind, Box, Table
 
 if TYPE_CHECKING:
-    from liteparse import AnnotationRect, ParsedPage
+    from liteparse import ParsedPage
 
 SHARE_HARD = 0.7  # of a block's breaks must be meant, else it is running text with a short line in it
 LEAST_ROWS = 2
@@ -36,8 +35,9 @@ class Seen(NamedTuple):
 
 def refine(blocks: Sequence[Block], page: ParsedPage) -> list[Block]:
     """The page's blocks with meant breaks kept, and neighbouring lists whose lines are level made one table."""
-    left = min((item.x for item in page.text_items if item.text.strip()), default=0.0)
-    seen = [look_at(block, right_limit(block, blocks, left / max(1.0, page.width)), page) for block in blocks]
+    rows = TextRows(page.text_items)
+    margin = rows.left / page.width
+    seen = [look_at(block, rows, page, right_limit(block, blocks, margin)) for block in blocks]
     refined: list[Block] = []
     index = 0
     while index < len(seen):
@@ -67,28 +67,18 @@ def right_limit(block: Block, blocks: Sequence[Block], margin: float) -> float:
     return max(block.box.right, min(beside, default=1 - margin))
 
 
-def look_at(block: Block, limit: float, page: ParsedPage) -> Seen:
+def look_at(block: Block, rows: TextRows, page: ParsedPage, limit: float) -> Seen:
     if block.kind is not BlockKind.TEXT or block.box is None:
         return Seen(block, [], [])
-    lines = lines_within(page.text_items, to_rect(block.box, page))
-    if squeezed("".join(line.text for line in lines)) != squeezed(block.text):
+    box, width, height = block.box, page.width, page.height
+    lines = rows.within(box.left * width, box.top * height, box.right * width, box.bottom * height)
+    if len(lines) < LEAST_ROWS or squeezed("".join(line.text for line in lines)) != squeezed(block.text):
         return Seen(block, [], [])
-    return Seen(block, lines, hard_breaks(lines, limit * page.width))
-
-
-def to_rect(box: Box, page: ParsedPage) -> AnnotationRect:
-    from liteparse import AnnotationRect
-
-    return AnnotationRect(
-        x=box.left * page.width,
-        y=box.top * page.height,
-        width=(box.right - box.left) * page.width,
-        height=(box.bottom - box.top) * page.height,
-    )
+    return Seen(block, lines, hard_breaks(lines, limit * width))
 
 
 def squeezed(text: str) -> str:
-    return re.sub(r"[\s\u00ad-]", "", text)
+    return "".join(text.split()).replace("-", "").replace("\u00ad", "")
 
 
 def broken(seen: Seen) -> Block:
