@@ -8,10 +8,10 @@ from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
 from docferry.config.keys import readable_by_others
-from docferry.config.models import InboxConfig, ProviderConfig
+from docferry.config.models import SIDECAR_SETTINGS, InboxConfig, ProviderConfig
 from docferry.config.problems import Path, Problem
 from docferry.config.rulechecks import rule_problems
-from docferry.config.rules import FACT_NAMES
+from docferry.config.rules import FACT_NAMES, DeliverConfig
 from docferry.config.translate import did_you_mean
 from docferry.config.written import Written
 from docferry.config.yamlsource import Source
@@ -35,6 +35,7 @@ def _inbox_problems(written: Written) -> Iterator[Problem]:
             yield written.source.problem((*path, "name"), f"the inbox {inbox.name} again", wanted="a name of its own")
         seen.add(inbox.name)
         yield from _filing_problems(inbox, written.source, path)
+        yield from _sidecar_problems(inbox, written.source, path)
 
 
 def _filing_problems(inbox: InboxConfig, source: Source, path: Path) -> Iterator[Problem]:
@@ -56,6 +57,16 @@ def _filing_problems(inbox: InboxConfig, source: Source, path: Path) -> Iterator
         twin = next((other for other in folders if other != name and folders[other] == folder), None)
         if folder is not None and twin is not None and list(folders).index(twin) < list(folders).index(name):
             yield source.problem((*path, name), f"the same folder as {twin}", wanted="a folder of its own")
+
+
+def _sidecar_problems(inbox: InboxConfig, source: Source, path: Path) -> Iterator[Problem]:
+    deliver = [f"deliver.{name}" for name in DeliverConfig.model_fields]
+    for name in inbox.sidecar.allowed:
+        if name in (*SIDECAR_SETTINGS, *deliver) or (name.startswith("options.") and len(name) > len("options.")):
+            continue
+        known = [*SIDECAR_SETTINGS, *deliver]
+        wanted, hint = f"some of {', '.join(known)}, options.NAME", did_you_mean(name, known)
+        yield source.problem((*path, "sidecar"), f"a sidecar cannot set {name}", wanted=wanted, hint=hint)
 
 
 def _provider_problems(written: Written) -> Iterator[Problem]:

@@ -16,8 +16,23 @@ from pydantic import BeforeValidator, Discriminator, Field, StrictBool, StrictIn
 from docferry.config.base import FrozenModel, ShortFormed
 from docferry.config.keys import KeySource
 from docferry.config.rules import Defaults, RuleConfig, RuleTest
-from docferry.config.values import Duration, FileMode, FilePath, Globs, Name, RateLimit, Size, Text, Texts, wanted
+from docferry.config.values import (
+    Duration,
+    FileMode,
+    FilePath,
+    Globs,
+    Listen,
+    Name,
+    Period,
+    RateLimit,
+    Size,
+    Text,
+    Texts,
+    wanted,
+)
 
+# What a sidecar may set, where its inbox allows it; `options` and `deliver` also key by key.
+SIDECAR_SETTINGS = ("options", "deliver", "provider", "mode", "priority", "on_ambiguous")
 MB = 1_000_000
 GB = 1_000 * MB
 
@@ -94,17 +109,17 @@ class InboxConfig(FrozenModel):
         validation_alias="settle",
         description="Quiet time wanted of a file whose writer was not seen to close it",
     )
-    settle_max_s: Duration = Field(
+    settle_max_s: Period = Field(
         default=600.0, validation_alias="settle_max", description="After this an empty or unfinished file is given up"
     )
-    rescan_s: Duration = Field(
+    rescan_s: Period = Field(
         default=60.0, validation_alias="rescan", description="The whole inbox is looked through this often"
     )
     ignore: Globs | tuple[()] = Field(default=(), description="Names to leave alone, besides the built-in ones")
     duplicates: Literal["process", "link", "skip"] = Field(
         default="process", description="link: same bytes and plan reuse the earlier result and pay nothing"
     )
-    alert_after_s: Duration = Field(
+    alert_after_s: Period = Field(
         default=1800.0, validation_alias="alert_after", description="A document that waits longer is an alert"
     )
     done_file: StrictBool = Field(default=False, description="A document is complete when NAME.done lies beside it")
@@ -142,13 +157,13 @@ class ProviderConfig(FrozenModel):
     concurrency: StrictInt = Field(default=8, ge=1, le=1000, description="Requests at the same time")
     rate: RateLimit | None = Field(default=None, description="Submissions allowed, such as 60/min")
     pages_rate: RateLimit | None = Field(default=None, description="Pages allowed, such as 300/min")
-    connect_timeout_s: Duration = Field(default=10.0, validation_alias="connect_timeout")
-    write_timeout_s: Duration = Field(default=300.0, validation_alias="write_timeout")
-    read_timeout_s: Duration = Field(default=120.0, validation_alias="read_timeout")
-    job_timeout_s: Duration = Field(
+    connect_timeout_s: Period = Field(default=10.0, validation_alias="connect_timeout")
+    write_timeout_s: Period = Field(default=300.0, validation_alias="write_timeout")
+    read_timeout_s: Period = Field(default=120.0, validation_alias="read_timeout")
+    job_timeout_s: Period = Field(
         default=7200.0, validation_alias="job_timeout", description="A job that takes longer has failed"
     )
-    proxy: Text | None = Field(default=None, description="HTTP proxy")
+    proxy: Url | None = Field(default=None, description="HTTP proxy")
     ca_bundle: FilePath | None = Field(default=None, description="Certificates to trust instead of the built-in ones")
     max_answer_bytes: Size = Field(default=500 * MB, validation_alias="max_answer", description="Largest answer taken")
     idempotent: StrictBool | None = Field(
@@ -181,7 +196,7 @@ class LimitsConfig(FrozenModel):
 
     upload_bytes: Size = Field(default=500 * MB, validation_alias="upload")
     max_pages: StrictInt = Field(default=5000, ge=1, validation_alias="pages")
-    job_time_s: Duration = Field(default=600.0, validation_alias="job_time")
+    job_time_s: Period = Field(default=600.0, validation_alias="job_time")
     memory_bytes: Size = Field(default=GB, validation_alias="memory")
 
 
@@ -227,7 +242,7 @@ class ControlConfig(FrozenModel):
 class MetricsConfig(FrozenModel):
     """Prometheus metrics."""
 
-    listen: Text | None = Field(default=None, examples=["127.0.0.1:9464"])
+    listen: Listen | None = Field(default=None, description="Address for scrapers; without it there are none")
 
 
 def _alert_kind(value: object) -> str:
@@ -258,7 +273,7 @@ class ConfigFile(FrozenModel):
     tests: tuple[RuleTest, ...] = Field(default=(), description="What the rules must decide; run by `docferry check`")
     engine: EngineConfig = EngineConfig()
     log: LogConfig = LogConfig()
-    keep_history_s: Duration | None = Field(
+    keep_history_s: Period | None = Field(
         default=None,
         validation_alias="keep_history",
         description="Ended documents leave the ledger after this; default: never",

@@ -17,6 +17,7 @@ from docferry.config.values import (
     Name,
     Names,
     Patterns,
+    Period,
     Sizes,
     Text,
     Texts,
@@ -142,7 +143,7 @@ class Decision(FrozenModel):
         default=None, description="Overrides the inbox's `after`"
     )
     fallback: FallbackConfig | None = Field(default=None, description="Another provider, for when this one cannot")
-    job_timeout_s: Duration | None = Field(default=None, validation_alias="job_timeout")
+    job_timeout_s: Period | None = Field(default=None, validation_alias="job_timeout")
     extra: Literal["allow", "refuse"] | None = Field(
         default=None, description="allow: options unknown to the dialect pass"
     )

@@ -18,6 +18,7 @@ BYTES = {
     "gb": 10**9, "g": 10**9, "tb": 10**12, "t": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
 }  # fmt: skip
 
+LONGEST_S = 100 * SECONDS["year"]
 WANTED_TIME = "a time with its unit, such as 2s, 1.5 s, 10 min, 2 h or 7 days"
 WANTED_SIZE = "a size with its unit, such as 500 kB, 20 MB or 1 GiB"
 WANTED_RATE = "a rate such as 60/min or 5/s"
@@ -38,6 +39,8 @@ def seconds(value: object) -> float:
     factor = SECONDS.get(unit) or SECONDS.get(unit.removesuffix("s"))
     if factor is None:
         raise ValueError(WANTED_TIME)
+    if amount * factor > LONGEST_S:
+        raise ValueError("a time of at most 100 years")
     return amount * factor
 
 

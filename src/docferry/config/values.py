@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import regex
-from pydantic import BeforeValidator, StrictStr, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, StrictStr, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from docferry.config import units
@@ -115,6 +115,19 @@ def _extension(value: object) -> str:
     return text.lstrip(".").lower()
 
 
+def _above_zero(value: float) -> float:
+    if value <= 0:
+        raise wanted("a time above zero")
+    return value
+
+
+def _listen(value: object) -> str:
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})", value, re.ASCII) if isinstance(value, str) else None
+    if match is None or not 0 <= int(match[2]) <= 65535:
+        raise ValueError("HOST:PORT, such as 127.0.0.1:9464")
+    return match[0]
+
+
 def _mode(value: object) -> int:
     if isinstance(value, str) and re.fullmatch(r"(?:0o?)?[0-7]{3}", value):
         return int(value.removeprefix("0o"), 8)
@@ -142,6 +155,7 @@ Duration = Annotated[
         }
     ),
 ]
+Period = Annotated[Duration, AfterValidator(_above_zero)]  # a time in which something is waited for
 Size = Annotated[
     int,
     _read(units.size_bytes, numbers=True),
@@ -159,6 +173,7 @@ RateLimit = Annotated[Rate, _read(units.rate), _schema("string", ["60/min", "5/s
 FilePath = Annotated[Path, BeforeValidator(_path), _schema("string", ["./inbox", "/srv/scans"])]
 Name = Annotated[str, _read(_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64})]
 Text = Annotated[StrictStr, _read(_text("a text")), WithJsonSchema(_TEXT)]
+Listen = Annotated[str, _read(_listen), _schema("string", ["127.0.0.1:9464"])]
 FileMode = Annotated[int, _read(_mode, numbers=True), _schema("string", ["0640", "0o664"])]
 
 Names = Annotated[tuple[str, ...], _several(_name), _one_or_more(_TEXT, ["scans", ["scans", "mail"]])]

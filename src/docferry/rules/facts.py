@@ -7,16 +7,34 @@ import json
 import logging
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import docferry
-from docferry.models import Json
+from docferry.models import Json, display
 from docferry.rules.known import unreadable
 
 TIME_LIMIT_S = 30.0
 HASHED_BYTES_PER_S = 20_000_000  # a slow disk; hashing a large file may take longer than looking into it
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hung:
+    """The worker took too long."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Died:
+    """The worker ended without an answer."""
+
+    reason: str
+
+
+_Gone = _Hung | _Died
 
 
 class FactReader:
@@ -35,22 +53,31 @@ class FactReader:
         if not names:
             return {}
         async with self._lock:
-            worker = await self._running()
             limit_s = self._time_limit_s + _size_of(path) / HASHED_BYTES_PER_S * ("sha256" in names)
-            try:
-                answer = await asyncio.wait_for(_ask(worker, path, names, limit_s), limit_s)
-            except TimeoutError:
-                reason = f"reading it took longer than {limit_s:.0f} s"
-            except (OSError, ValueError, EOFError):
-                reason = await _death(worker)
-            except asyncio.CancelledError:
-                await self._stop()  # its answer would be taken for the next question's
-                raise
-            else:
+            reused = self._worker is not None
+            answer = await self._answer(path, names, limit_s)
+            if isinstance(answer, _Died) and reused:  # of something before this file, perhaps: a fresh one decides
+                answer = await self._answer(path, names, limit_s)
+            if isinstance(answer, dict):
                 return {name: answer.get(name, unreadable("it was not answered")) for name in names}
-            await self._stop()
-            _log.warning("the reader of facts was replaced: %s", reason, extra={"path": str(path)})
-            return {name: unreadable(reason) for name in names}
+            _log.warning("the reader of facts was replaced: %s", answer.reason, extra={"path": display(str(path))})
+            return {name: unreadable(answer.reason) for name in names}
+
+    async def _answer(self, path: Path, names: frozenset[str], limit_s: float) -> dict[str, Json] | _Gone:
+        """The worker's answer, or why there is none; then it is gone."""
+        worker = await self._running()
+        gone: _Gone
+        try:
+            return await asyncio.wait_for(_ask(worker, path, names, limit_s), limit_s)
+        except TimeoutError:
+            gone = _Hung(f"reading it took longer than {limit_s:.3g} s")
+        except (OSError, ValueError, EOFError):
+            gone = _Died(await _death(worker))
+        except asyncio.CancelledError:
+            await self._stop()  # its answer would be taken for the next question's
+            raise
+        await self._stop()
+        return gone
 
     async def aclose(self) -> None:
         """Ends the worker. The reader can be used again."""
