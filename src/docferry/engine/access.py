@@ -97,4 +97,6 @@ class _Visit:
         """Path without query: queries and headers may carry secrets."""
         path = self._scope["path"][:PATH_LENGTH].encode("unicode_escape").decode("ascii")
         took_s = time.monotonic() - self._started_at
-        log.info("%s %s status=%d took_s=%.3f", self._scope["method"], path, self._status, took_s)
+        is_routine = self._scope["method"] == "GET" and self._status < 400  # polls, many for each document
+        level = logging.DEBUG if is_routine else logging.INFO
+        log.log(level, "%s %s status=%d took_s=%.3f", self._scope["method"], path, self._status, took_s)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 MIB = 1024 * 1024
+LEAST_MEMORY_BYTES = 96 * MIB  # a worker that has loaded its libraries and read nothing has 65 MiB
 
 
 class SettingsError(ValueError):
@@ -106,6 +107,8 @@ def settings_from_json(values: Mapping[str, Any]) -> EngineSettings:
 def _contradiction(settings: EngineSettings) -> str | None:
     if settings.workers < 0:
         return f"settings.workers: found {settings.workers}, wanted 0 (one for each core) or more"
+    if settings.limits.memory_bytes < LEAST_MEMORY_BYTES:
+        return f"settings.limits.memory_bytes: found {settings.limits.memory_bytes}, wanted {LEAST_MEMORY_BYTES} or more"
     if any(not key for key in settings.keys):
         return "settings.keys: an empty key, wanted text"
     if settings.uds is None and not settings.keys and not is_loopback(settings.host):

@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
 NICENESS = 5  # the server answers polls even when every core works
-ADDRESS_FACTOR = 4  # data segments may be reserved beyond what is used; a bomb that fills them is stopped here
+# Libraries reserve more than they use, so resident memory is what counts, and the pool watches it; what a document
+# claims between two looks of the pool is stopped here.
+RESERVED_BYTES = 2 * 1024 * 1024 * 1024
 
 
 def main() -> None:
@@ -72,7 +74,8 @@ def _guard(memory_bytes: int) -> None:
     faulthandler.enable()
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_DATA, (ADDRESS_FACTOR * memory_bytes, ADDRESS_FACTOR * memory_bytes))
+    most_bytes = 2 * memory_bytes + RESERVED_BYTES
+    resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
     Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")  # rather a worker than the server
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # for a task that never lets the reading thread run
 
