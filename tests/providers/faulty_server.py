@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import subprocess
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from peers.raw_http import Connection, HttpRequest, RawServer
 
@@ -109,11 +115,16 @@ def gzip_cut(value: Any) -> Act:
     return answering(200, body[:-12], {"content-encoding": "gzip"})
 
 
-def certificate(folder: Path, host: str = "127.0.0.1") -> tuple[Path, Path]:
-    """A self-signed certificate for ``host`` and its key."""
-    crt, key = folder / "peer.crt", folder / "peer.key"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-keyout", str(key), "-out", str(crt), "-days", "30", "-subj", "/CN=peer"]
-    command += ["-addext", f"subjectAltName=IP:{host}"]
-    subprocess.run(command, check=True, capture_output=True)
-    return crt, key
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1 and its key, valid for a day around now."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "peer")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=1))
+    address = x509.IPAddress(ip_address("127.0.0.1"))
+    builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+    crt_path, key_path = folder / "peer.crt", folder / "peer.key"
+    crt_path.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    key_path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return crt_path, key_path

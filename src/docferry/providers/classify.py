@@ -102,7 +102,8 @@ def said_in(value: Json) -> Said:
 def _validation_line(entry: Json) -> str:
     if not isinstance(entry, dict):
         return str(entry)
-    where = ".".join(str(part) for part in entry.get("loc") or () if part != "body")
+    place = entry.get("loc")
+    where = ".".join(str(part) for part in place if part != "body") if isinstance(place, list) else ""
     return f"{where}: {entry.get('msg', entry)}" if where else str(entry.get("msg", entry))
 
 

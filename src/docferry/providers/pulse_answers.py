@@ -88,9 +88,7 @@ def facts(result: Mapping[str, Json]) -> Facts:
         outcome["plan_info"] = plan
     if splits := topics(result):
         outcome["topics"] = splits
-    return Facts(
-        outcome, _whole(result.get("page_count")), _number(result.get("credits_used")), _warnings(result, plan)
-    )
+    return Facts(outcome, _whole(result.get("page_count")), _number(result.get("credits_used")), _warnings(result))
 
 
 def plan_info(result: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -105,17 +103,24 @@ def topics(result: Mapping[str, Json]) -> dict[str, Json]:
     return splits if isinstance(splits, dict) else {}
 
 
-def _warnings(result: Mapping[str, Json], plan: Mapping[str, Json]) -> tuple[str, ...]:
+def _warnings(result: Mapping[str, Json]) -> tuple[str, ...]:
     given = result.get("warnings")
     lines = [one_line(said_in(line).message or str(line)) for line in given] if isinstance(given, list) else []
-    if plan.get("note"):
-        lines.append(one_line(f"plan: {plan['note']}"))
     if result.get("schema_error"):
         lines.append(one_line(f"schema: {result['schema_error']}"))
+    if words_error := _word_boxes_error(result):
+        lines.append(one_line(f"word boxes: {words_error}"))
     errors = result.get("errors")
     if isinstance(errors, dict):
         lines += [one_line(f"topic {topic}: {said_in(error).message}") for topic, error in errors.items()]
     return tuple(dict.fromkeys(lines))
+
+
+def _word_boxes_error(result: Mapping[str, Json]) -> Json:
+    value: Json = result
+    for key in ("extensions", "altOutputs", "wlbb", "error"):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def _whole(value: Json) -> int | None:
