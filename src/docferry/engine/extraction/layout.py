@@ -15,7 +15,7 @@ from docferry.engine.extraction.model import Block, BlockKind, Box, Cell, Page, 
 from docferry.engine.extraction.refine import refine
 
 if TYPE_CHECKING:
-    from liteparse import AnnotationRect, LayoutBlock, LayoutCell, ParsedPage
+    from liteparse import AnnotationRect, LayoutBlock, LayoutCell, ParsedPage, ParseResult
 
 ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 NO_LIMIT = 10_000_000
@@ -28,8 +28,9 @@ def parse_layout(
     password: str | None = None,
     words: bool = False,
     forms: bool = False,
-) -> list[ParsedPage]:
-    """The pages of a PDF with blocks and text items, and form fields if wanted; nothing is recognised."""
+    images: bool = False,
+) -> ParseResult:
+    """The pages of a PDF with blocks and text items; form fields and pictures if wanted. Nothing is recognised."""
     from liteparse import LiteParse, ParseError
 
     parser = LiteParse(
@@ -38,6 +39,7 @@ def parse_layout(
         preserve_very_small_text=True,  # else the small print is dropped
         extract_blocks=True,
         extract_form_fields=forms,
+        extract_images=images,
         emit_word_boxes=words,
         continue_on_page_error=True,
         output_format="json",
@@ -48,11 +50,11 @@ def parse_layout(
     )
     try:
         if isinstance(source, bytes):
-            return list(parser.parse(source).pages)
+            return parser.parse(source)
         with tempfile.TemporaryDirectory(prefix="docferry-layout-") as folder:
             named = Path(folder, "document.pdf")  # the library goes by the name's ending
             named.symlink_to(source.absolute())
-            return list(parser.parse(named).pages)
+            return parser.parse(named)
     except ParseError as error:
         raise CorruptDocument("the PDF is damaged or incomplete; export or download it again") from error
 
@@ -89,7 +91,7 @@ def to_blocks(piece: LayoutBlock, page: ParsedPage) -> list[Block]:
         text = "\n".join(piece.lines or []).strip("\n")
         return [Block("", BlockKind.CODE, text, number, box)] if text.strip() else []
     if piece.kind == "figure":
-        return [Block("", BlockKind.FIGURE, "", number, box)]
+        return [Block("", BlockKind.FIGURE, "", number, box, image=f"figure-{piece.id}.{piece.format}")]
     text = ESCAPED.sub(r"\1", piece.text or "").strip()
     if not text:
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,6 +22,7 @@ class Line(NamedTuple):
     top: float
     right: float
     bottom: float
+    size: float = 0.0  # of the font
 
     @property
     def middle(self) -> float:
@@ -32,13 +34,28 @@ class TextRows:
 
     def __init__(self, items: Sequence[TextItem]) -> None:
         pieces = [
-            Line(item.text.strip(), item.x, item.y, item.x + item.width, item.y + item.height)
+            Line(
+                item.text.strip(),
+                item.x,
+                item.y,
+                item.x + item.width,
+                item.y + item.height,
+                item.font_size or item.height,
+            )
             for item in items
             if not item.rotation or abs((item.rotation + 45) % 90 - 45) <= LEVEL
         ]
         self._pieces = sorted((piece for piece in pieces if piece.text), key=lambda piece: piece.middle)
         self._middles = [piece.middle for piece in self._pieces]
         self.left = min((piece.left for piece in self._pieces), default=0.0)
+
+    @property
+    def body_size(self) -> float:
+        """The font size of most of the text; 0 without text."""
+        lengths: Counter[float] = Counter()
+        for piece in self._pieces:
+            lengths[round(piece.size, 1)] += len(piece.text)
+        return max(lengths, key=lambda size: lengths[size], default=0.0)
 
     def within(self, left: float, top: float, right: float, bottom: float) -> list[Line]:
         """The text whose middle lies in the rectangle, as lines from top to bottom."""
@@ -66,6 +83,7 @@ def joined(row: Sequence[Line]) -> Line:
         min(piece.top for piece in row),
         max(piece.right for piece in row),
         max(piece.bottom for piece in row),
+        max(piece.size for piece in row),
     )
 
 

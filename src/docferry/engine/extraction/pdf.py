@@ -14,14 +14,15 @@ from docferry.engine.extraction.model import Document, Page
 from docferry.engine.extraction.options import ReadOptions
 from docferry.engine.extraction.pages import select_pages
 from docferry.engine.extraction.recall import Item, is_complete, mend
-from docferry.engine.extraction.rendering import render_page
+from docferry.engine.extraction.rendering import as_jpeg, render_page
 from docferry.engine.extraction.running import tag_running
 from docferry.engine.extraction.triage import needs_recognition
 
 if TYPE_CHECKING:
     import pypdfium2  # type: ignore[import-untyped]
-    from liteparse import ParsedPage
+    from liteparse import ParsedPage, ParseResult
 
+NO_TITLES = {"", "untitled", "(anonymous)", "(unspecified)", "unknown", "document", "none"}
 DAMAGED = "the PDF is damaged or incomplete; export or download it again"
 
 
@@ -30,13 +31,43 @@ def read_pdf(path: Path, options: ReadOptions) -> Document:
     source = open_pdf(path, options.password)
     try:
         numbers = select_pages(options.pages, len(source), options.max_pages)
-        title = source.get_metadata_value("Title").strip() or None
-        parsed = parse_layout(path, numbers, password=options.password, words=options.words, forms=has_form(source))
-        pages, warnings, images = read_pages(source, parsed, options)
+        result = parse_layout(
+            path,
+            numbers,
+            password=options.password,
+            words=options.words,
+            forms=has_form(source),
+            images=options.images,
+        )
+        images = figure_images(result)
+        pages, warnings = read_pages(source, result.pages, options, images)
+        title = document_title(source)
     finally:
         source.close()
-    pages = tag_running(pages)
+    pages = [drop_missing_images(page, images) for page in tag_running(pages)]
     return Document("application/pdf", number_blocks(pages), title, images, tuple(warnings))
+
+
+def document_title(source: pypdfium2.PdfDocument) -> str | None:
+    """The title that the document declares, unless it is what a program writes for want of one."""
+    title = " ".join(str(source.get_metadata_value("Title")).split())
+    return None if title.casefold() in NO_TITLES else title
+
+
+def figure_images(result: ParseResult) -> dict[str, bytes]:
+    """The pictures of figures by the names that their blocks carry."""
+    originals = {image.id: image.bytes for image in result.images}
+    return {
+        f"figure-{image.id}.{image.format}": image.bytes or originals.get(image.duplicate_of or "", b"")
+        for image in result.images
+        if image.bytes or image.duplicate_of
+    }
+
+
+def drop_missing_images(page: Page, images: dict[str, bytes]) -> Page:
+    """The page without references to pictures that were not asked for or could not be had."""
+    blocks = tuple(block if block.image in images else replace(block, image=None) for block in page.blocks)
+    return replace(page, blocks=blocks)
 
 
 def open_pdf(path: Path, password: str | None) -> pypdfium2.PdfDocument:
@@ -67,22 +98,21 @@ def has_form(source: pypdfium2.PdfDocument) -> bool:
 
 
 def read_pages(
-    source: pypdfium2.PdfDocument, parsed: list[ParsedPage], options: ReadOptions
-) -> tuple[list[Page], list[str], dict[str, bytes]]:
-    """The pages, warnings about them, and pictures by name."""
+    source: pypdfium2.PdfDocument, parsed: list[ParsedPage], options: ReadOptions, images: dict[str, bytes]
+) -> tuple[list[Page], list[str]]:
+    """The pages and warnings about them; the pictures of recognised pages go to ``images`` if wanted."""
     pages: list[Page] = []
     warnings: list[str] = []
-    images: dict[str, bytes] = {}
     for found in parsed:
         if needs_recognition(found, source, options.ocr):
-            page = recognise(source, found, options)
+            page = recognise(source, found, options, images)
             warning = None if page.blocks else "no text was recognised"
         else:
             page, warning = from_text_layer(found)
         if warning is not None:
             warnings.append(f"page {found.page_num}: {warning}")
         pages.append(replace(page, blocks=page.blocks + form_blocks(found)))
-    return pages, warnings, images
+    return pages, warnings
 
 
 def from_text_layer(found: ParsedPage) -> tuple[Page, str | None]:
@@ -94,10 +124,12 @@ def from_text_layer(found: ParsedPage) -> tuple[Page, str | None]:
     return mend(page, items)
 
 
-def recognise(source: pypdfium2.PdfDocument, found: ParsedPage, options: ReadOptions) -> Page:
+def recognise(source: pypdfium2.PdfDocument, found: ParsedPage, options: ReadOptions, images: dict[str, bytes]) -> Page:
     from docferry.engine.extraction.ocr.page import page_from_picture
 
     picture = render_page(source, found.page_num, options.ocr_dpi)
+    if options.images:
+        images[f"page-{found.page_num}.jpg"] = as_jpeg(picture)
     return page_from_picture(
         picture, found.page_num, found.width, found.height, words=options.words, threads=options.ocr_threads
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from docferry.engine.extraction.building import table_from_rows, table_text
+from docferry.engine.extraction.footmarks import tag_footnotes
 from docferry.engine.extraction.geometry import union
 from docferry.engine.extraction.lines import Line, TextRows, hard_breaks
 from docferry.engine.extraction.model import Block, BlockKind, Box, Table
@@ -34,7 +35,7 @@ class Seen(NamedTuple):
 
 
 def refine(blocks: Sequence[Block], page: ParsedPage) -> list[Block]:
-    """The page's blocks with meant breaks kept, and neighbouring lists whose lines are level made one table."""
+    """The page's blocks with meant breaks kept, level lists side by side made one table, and footnotes told."""
     rows = TextRows(page.text_items)
     margin = rows.left / page.width
     seen = [look_at(block, rows, page, right_limit(block, blocks, margin)) for block in blocks]
@@ -46,7 +47,7 @@ def refine(blocks: Sequence[Block], page: ParsedPage) -> list[Block]:
             group = group[:1]
         refined.append(side_by_side(group, page) if len(group) > 1 else broken(seen[index]))
         index += len(group)
-    return refined
+    return tag_footnotes(refined, rows, page.width, page.height)
 
 
 def right_limit(block: Block, blocks: Sequence[Block], margin: float) -> float:

@@ -38,7 +38,7 @@ def page_from_picture(image: Picture, number: int, width: float, height: float, 
     boxes = [scaled(upright_box(line, frame), scale) for line in lines]
     rules = [Rule(*(value * scale for value in rule)) for rule in find_rules(image, frame)]
     sheet = sheet_pdf(upright_width, upright_height, pieces_of(lines, boxes), rules)
-    laid_out = page_from_layout(parse_layout(sheet)[0])
+    laid_out = page_from_layout(parse_layout(sheet).pages[0])
     located = [
         Located(fractions(box, upright_width, upright_height), line) for line, box in zip(lines, boxes, strict=True)
     ]
