@@ -48,7 +48,7 @@ class Root:
                 self.path.mkdir(parents=True, exist_ok=True)
             except OSError as error:  # FileExistsError too: something that is no folder has the name
                 raise outbox_error(error, self.path, "create") from error
-            create(self.path / MARKER, _MARKER_TEXT, mode=self.mode, group=self.group)
+            create(self.path / MARKER, _MARKER_TEXT, mode=self.mode, group=self.group, token="marker")
         elif not (self.path / MARKER).exists():
             raise self._offline("its marker is missing")
         self._device = self.path.stat().st_dev
