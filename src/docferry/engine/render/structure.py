@@ -91,7 +91,7 @@ def table_json(block: Block) -> Json:
         "id": block.id,
         "title": block.table.sheet_name or block.label or "",
         "page": block.page,
-        "headers": headers,
+        "headers": headers if any(headers) else [],
         "rows": rows,
     }
 
@@ -144,7 +144,7 @@ def free_section(section: Section) -> Json:
 def free_table(block: Block) -> Json:
     assert block.table is not None
     headers, rows = header_and_rows(block.table)
-    names = unique_names(headers or [""] * block.table.columns)
+    names = unique_names(headers)
     data: Json = {"id": block.id, "page": block.page, "rows": [dict(zip(names, row, strict=True)) for row in rows]}
     if block.table.sheet_name is not None:
         data["sheet"] = block.table.sheet_name

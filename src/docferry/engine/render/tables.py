@@ -57,13 +57,13 @@ def table_csv(table: Table) -> str:
 
 
 def header_and_rows(table: Table) -> tuple[list[str], list[list[str]]]:
-    """The header's texts and the rows beneath; no texts where the table has no header."""
+    """The header's texts, one for each column, and the rows beneath; the texts are empty where there is no header."""
     grid = table_rows(table)
     count = 0
     while count < table.rows and is_header_row(table, count):
         count += 1
     header = [" ".join(row[column] for row in grid[:count] if row[column]) for column in range(table.columns)]
-    return header if count else [], grid[count:]
+    return header, grid[count:]
 
 
 def is_header_row(table: Table, row: int) -> bool:
