@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -14,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docferry.errors import DocumentChanged, IntakeError
+from docferry.errors import DocumentChanged, InboxOffline, IntakeError
 from docferry.providers.base import SentFile, Upload
-from docferry.providers.body import CHUNK_BYTES, Body, Part, json_body, multipart_body
+from docferry.providers.body import CHUNK_BYTES, Body, OpenDocument, Part, json_body, multipart_body
 from peers.raw_http import HttpRequest
 from providers.support import document
 
@@ -135,6 +136,16 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "original").symlink_to(tmp_path / "secret")
     with pytest.raises(IntakeError):
         sent(multipart_body([Part("file", Upload(tmp_path / "original", 10, "x/y"), "n")]))
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.ESTALE, InboxOffline), (errno.EIO, InboxOffline), (errno.EACCES, IntakeError)]
+)
+def test_a_share_that_is_gone_is_not_the_documents_fault(tmp_path: Path, number: int, kind: type) -> None:
+    opened = OpenDocument(document(tmp_path), as_base64=False)
+    error = opened._unreadable(OSError(number, os.strerror(number)), "read")
+    assert type(error) is kind
+    assert os.strerror(number) in str(error)
 
 
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:

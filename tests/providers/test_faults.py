@@ -7,14 +7,16 @@ import gzip
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from docferry.errors import Ambiguous, DocferryError, Parked, Rejected, ResultGone, Unavailable
+from docferry.errors import Ambiguous, DocferryError, InboxOffline, Parked, Rejected, ResultGone, Unavailable
 from docferry.providers.base import Accepted, Answered
+from docferry.providers.http import HttpClient, HttpSettings
 from peers.raw_http import Connection, HttpRequest, RawServer
 from providers import faulty_server as faulty
 from providers.support import KEY, document, run, submission
@@ -333,3 +335,18 @@ def test_the_health_check_tells_the_key(status: int, reachable: bool, accepted: 
 def test_the_health_check_of_what_is_not_there() -> None:
     health = run("pulse", "http://127.0.0.1:1", lambda provider: provider.check())
     assert (health.reachable, health.key_accepted) == (False, None)
+
+
+def test_a_share_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
+    released = threading.Event()
+    client = HttpClient(HttpSettings("peer", "http://127.0.0.1:1", write_timeout_s=0.1))
+
+    async def work() -> None:
+        try:
+            with pytest.raises(InboxOffline, match="hangs"):
+                await client._reading(released.wait)
+        finally:
+            released.set()
+            await client.aclose()
+
+    asyncio.run(work())

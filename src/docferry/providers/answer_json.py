@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import re
-from itertools import accumulate
 
 from docferry.models import Json
 
 MAX_DEPTH = 200
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 class AnswerFault(ValueError):
@@ -31,8 +26,13 @@ def read_json(data: bytes | bytearray) -> Json:
         raise AnswerFault("empty", "an empty answer", passing=True)
     if looks_like_html(start):
         raise AnswerFault("html", "an HTML page instead of JSON", passing=True)
-    if _depth(data) > MAX_DEPTH:
+    value = _decoded(data)
+    if _is_too_deep(value):
         raise AnswerFault("too_deep", f"JSON nested deeper than {MAX_DEPTH} levels", passing=False)
+    return value
+
+
+def _decoded(data: bytes | bytearray) -> Json:
     try:
         text = data.decode("utf-8-sig")
         return json.loads(text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_no_constant)
@@ -60,10 +60,17 @@ def looks_like_html(start: bytes) -> bool:
     return start[:64].lstrip().lower().startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<?xml"))
 
 
-def _depth(data: bytes | bytearray) -> int:
-    """The greatest nesting outside strings; exact for valid JSON, which is all that gets past the decoder."""
-    brackets = _STRING.sub(b"", data).translate(None, _NOT_BRACKETS)
-    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
+def _is_too_deep(value: Json) -> bool:
+    """Level by level, so that nothing here recurses. (The decoder's own limit is near a thousand.)"""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+    return bool(level)
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -7,12 +7,14 @@ over cannot have been accepted by anyone, and ``Body.handed_over`` tells a refus
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
 import re
 import secrets
 import stat
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -20,7 +22,7 @@ from typing import Protocol, TypeVar
 import httpcore
 import httpx
 
-from docferry.errors import DocumentChanged, IntakeError
+from docferry.errors import DocumentChanged, InboxOffline, IntakeError
 from docferry.models import Json, display
 from docferry.providers.base import SentFile, Upload
 
@@ -48,6 +50,12 @@ class Part:
     as_base64: bool = False
 
 
+# The folder's trouble, not the document's: a share that is gone or hangs, a disk that was pulled out.
+OFFLINE = frozenset(
+    {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENODEV}
+)
+
+
 class OpenDocument:
     """A document open for sending: read once, hashed, and compared with itself at the end. Its methods block."""
 
@@ -57,6 +65,7 @@ class OpenDocument:
         self._hash = hashlib.sha256()
         self._read_bytes = 0
         self._fd = -1
+        self._in_use = threading.Lock()  # an abandoned read may still be under way when the document is closed
 
     @property
     def length(self) -> int:
@@ -75,7 +84,7 @@ class OpenDocument:
         except FileNotFoundError as error:
             raise DocumentChanged(f"{self._name} is gone") from error
         except OSError as error:
-            raise IntakeError(f"{self._name} cannot be opened: {error.strerror}") from error
+            raise self._unreadable(error, "opened") from error
         self._before = os.fstat(self._fd)
         if not stat.S_ISREG(self._before.st_mode):
             raise DocumentChanged(f"{self._name} is not a regular file")
@@ -89,7 +98,8 @@ class OpenDocument:
         left_bytes = self._upload.size_bytes - self._read_bytes
         if left_bytes == 0:
             return b""
-        data = self._read_exactly(min(CHUNK_BYTES, left_bytes))
+        with self._in_use:
+            data = self._read_exactly(min(CHUNK_BYTES, left_bytes))
         self._hash.update(data)
         self._read_bytes += len(data)
         return base64.b64encode(data) if self._as_base64 else data
@@ -101,7 +111,7 @@ class OpenDocument:
             while len(data) < wanted_bytes and (more := os.read(self._fd, wanted_bytes - len(data))):
                 data += more
         except OSError as error:
-            raise IntakeError(f"{self._name} cannot be read: {error.strerror}") from error
+            raise self._unreadable(error, "read") from error
         if len(data) < wanted_bytes:
             raise DocumentChanged(f"{self._name} became shorter while it was sent")
         return data
@@ -114,9 +124,14 @@ class OpenDocument:
         return SentFile(self._read_bytes, self._hash.hexdigest())
 
     def close(self) -> None:
-        if self._fd >= 0:
-            descriptor, self._fd = self._fd, -1
-            os.close(descriptor)
+        with self._in_use:
+            if self._fd >= 0:
+                descriptor, self._fd = self._fd, -1
+                os.close(descriptor)
+
+    def _unreadable(self, error: OSError, what: str) -> IntakeError:
+        kind = InboxOffline if error.errno in OFFLINE else IntakeError
+        return kind(f"{self._name} cannot be {what}: {error.strerror}")
 
     @property
     def _name(self) -> str:
@@ -152,12 +167,13 @@ class Body(httpx.AsyncByteStream):
         self.answered_early: Callable[[], bool] | None = None  # whether the server has spoken before the end
 
     async def open(self, run: RunBlocking) -> None:
-        """Opens the document. DocumentChanged, IntakeError."""
+        """Opens the document. DocumentChanged, IntakeError, InboxOffline."""
         self._run = run
         if self._document:
             await run(self._document.open)
 
     def close(self) -> None:
+        """Blocks while a read is under way."""
         if self._document:
             self._document.close()
 

@@ -123,8 +123,8 @@ def _http(config: ProviderSettings, header: str, value: str | None, engine_socke
             proxy=config.proxy,
             ca_bundle=config.ca_bundle,
             max_answer_bytes=config.max_answer_bytes,
-            # Uploads, and the parsing and storing of answers, of all calls that may be under way.
-            threads=config.concurrency + 2,
+            # One for each call that may be under way, and as many that hang on a share that is gone.
+            threads=2 * config.concurrency + 2,
         )
     )
 

@@ -28,7 +28,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from docferry.durable import DurableFile
-from docferry.errors import Ambiguous, Parked, ProviderError, Rejected, Unavailable
+from docferry.errors import Ambiguous, InboxOffline, Parked, ProviderError, Rejected, Unavailable
 from docferry.models import Json
 from docferry.providers.answer_json import AnswerFault, read_object
 from docferry.providers.body import Body, Result
@@ -126,11 +126,20 @@ class HttpClient:
         for client in (self._reads, self._submits, self._foreign):
             if client is not None:
                 await client.aclose()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False)
 
     async def blocking(self, call: Callable[[], Result]) -> Result:
         """Runs ``call`` in this provider's own threads: a hung file system holds up nobody else's."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    async def _reading(self, call: Callable[[], Result]) -> Result:
+        """Like ``blocking``, for reading a document: InboxOffline when its share hangs."""
+        try:
+            async with asyncio.timeout(self.settings.write_timeout_s):
+                return await self.blocking(call)
+        except TimeoutError as error:
+            seconds = self.settings.write_timeout_s
+            raise InboxOffline(f"the document could not be read within {seconds:g} s: its share hangs") from error
 
     def absolute(self, url: str) -> str:
         return url if "://" in url else self.settings.base_url.rstrip("/") + "/" + url.lstrip("/")
@@ -233,7 +242,7 @@ class HttpClient:
             raise self._transfer_error(error, request) from error
         finally:
             if request.body:
-                request.body.close()
+                self._threads.submit(request.body.close)  # not awaited: it waits for a read that hangs
 
     async def _open(self, request: Request) -> httpx.Response:
         url = self.absolute(request.url)
@@ -242,7 +251,7 @@ class HttpClient:
         if own:
             headers |= self.settings.auth
         if request.body:
-            await request.body.open(self.blocking)
+            await request.body.open(self._reading)
             headers |= {"content-type": request.body.content_type, "content-length": str(request.body.length)}
         prepared = self._client_for(request, own).build_request(
             request.method, url, params=request.query or None, headers=headers, content=request.body
