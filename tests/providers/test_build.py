@@ -24,6 +24,8 @@ from providers.support import KEY, document, provider, run, submission
         ({"dialect": "pulse", "engine": "embedded"}, "engine is not running"),
         ({"dialect": "pulse", "url": "https://x", "send_file_as": "base64"}, "only as `file`"),
         ({"dialect": "pulse"}, "http or https"),
+        ({"dialect": "pulse", "url": "https://x", "ca_bundle": "/etc/hostname"}, "no certificates"),
+        ({"dialect": "pulse", "url": "https://x", "ca_bundle": "/nonexistent"}, "no certificates"),
     ],
 )
 def test_what_cannot_be_made_says_why(settings: dict[str, str], words: str) -> None:
@@ -92,5 +94,13 @@ def test_the_description_is_the_request(tmp_path: Path) -> None:
         ("file", {"filename": "7f3c9e2ab41d-1.pdf", "content_type": "application/pdf", "bytes": 19}),
         ("storage", {"folderName": "x"}),
     )
+    later = made.describe(submission(None, "split", {"split_config_id": "c"}))
+    assert later.fields[0] == ("extraction_id", "<of the extract step>")
     step = made.describe(submission(None, "split", {"split_config_id": "c"}, inputs={"extraction_id": "e"}))
     assert step.fields == (("extraction_id", "e"), ("split_config_id", "c"), ("async", True))
+
+
+def test_a_proxy_in_the_environment_that_cannot_be_used_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
+    with pytest.raises(ConfigError, match="ALL_PROXY"):
+        provider("pulse", "https://x")

@@ -111,22 +111,28 @@ def _idempotent(config: ProviderSettings) -> bool:
 
 
 def _http(config: ProviderSettings, header: str, value: str | None, engine_socket: Path | None) -> HttpClient:
-    return HttpClient(
-        HttpSettings(
-            name=config.name,
-            base_url=_base_url(config, engine_socket),
-            auth={header: value} if value else {},
-            socket=engine_socket if config.engine else None,
-            connect_timeout_s=config.connect_timeout_s,
-            write_timeout_s=config.write_timeout_s,
-            read_timeout_s=config.read_timeout_s,
-            proxy=config.proxy,
-            ca_bundle=config.ca_bundle,
-            max_answer_bytes=config.max_answer_bytes,
-            # One for each call that may be under way, and as many that hang on a share that is gone.
-            threads=2 * config.concurrency + 2,
-        )
+    settings = HttpSettings(
+        name=config.name,
+        base_url=_base_url(config, engine_socket),
+        auth={header: value} if value else {},
+        socket=engine_socket if config.engine else None,
+        connect_timeout_s=config.connect_timeout_s,
+        write_timeout_s=config.write_timeout_s,
+        read_timeout_s=config.read_timeout_s,
+        proxy=config.proxy,
+        ca_bundle=config.ca_bundle,
+        max_answer_bytes=config.max_answer_bytes,
+        # One for each call that may be under way, and as many that hang on a share that is gone.
+        threads=2 * config.concurrency + 2,
     )
+    where = f"providers.{config.name}"
+    try:
+        return HttpClient(settings)
+    except OSError as error:  # also what OpenSSL says of a file that holds no certificates
+        raise ConfigError([f"{where}.ca_bundle: {config.ca_bundle} holds no certificates that can be read"]) from error
+    except (ImportError, ValueError) as error:
+        wanted = "wanted an http or https proxy, here or in the environment (HTTPS_PROXY, ALL_PROXY)"
+        raise ConfigError([f"{where}.proxy: {wanted}"]) from error
 
 
 def _base_url(config: ProviderSettings, engine_socket: Path | None) -> str:

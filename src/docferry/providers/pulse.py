@@ -37,6 +37,7 @@ from docferry.providers.wire import described, form_text
 
 OBJECT_FIELDS = ("figureProcessing", "extensions", "spreadsheet", "storage", "structuredOutput", "schema")
 BEFORE_ASYNC = ("model", "extractionConfigId", "pages")
+PLACEHOLDERS = {"extraction_id": "<of the extract step>", "split_id": "<of the split step>"}
 HEALTH_JOB = "docferry-health-check"  # no such job exists; the answer tells whether the key is good
 CALLS = frozenset(ENDPOINTS["pulse"])
 
@@ -71,7 +72,7 @@ class PulseProvider:
         self._warn_on_deprecation = warn_on_deprecation
 
     def describe(self, submission: Submission) -> RequestDescription:
-        wire = to_wire(submission)
+        wire = to_wire(replace(submission, inputs=PLACEHOLDERS | dict(submission.inputs)))
         return RequestDescription(
             "POST", self._http.absolute(wire.path), _headers(submission), described(wire.parts, wire.value)
         )
