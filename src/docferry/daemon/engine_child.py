@@ -98,6 +98,8 @@ class EngineChild:
         deadline = self._clock.elapsed() + START_TIMEOUT_S
         while self._clock.elapsed() < deadline:
             assert self._process is not None
+            if self._process.returncode is not None and self._process.returncode < 0:
+                return  # killed from outside, which is no fault of its settings: ``supervise`` starts it again
             if self._process.returncode is not None:
                 raise DocferryError(
                     f"the embedded engine ended at once with status {self._process.returncode}",
