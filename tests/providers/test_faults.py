@@ -228,6 +228,17 @@ def test_redirects_never_carry_the_key_to_another_host(tmp_path: Path) -> None:
         assert other.requests == []
 
 
+@pytest.mark.parametrize("dialect", ["pulse", "nanonets"])
+def test_a_key_that_the_server_repeats_is_hidden(tmp_path: Path, dialect: str) -> None:
+    async def echo(request: HttpRequest, connection: Connection) -> None:
+        await connection.answer(401, {"detail": f"not valid: {dict(request.headers)}"})
+
+    with faulty.server(echo) as peer, pytest.raises(Parked) as raised:
+        run(dialect, peer.url, polling(tmp_path))
+    assert "[secret]" in raised.value.message
+    assert KEY not in raised.value.message
+
+
 def fetching(tmp_path: Path, url: str) -> Callable[[Any], Any]:
     return lambda peer: peer.fetch(url, tmp_path / "a")
 

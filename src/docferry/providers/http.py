@@ -294,6 +294,8 @@ class HttpClient:
                     break
         except (httpx.HTTPError, UnpackFault) as error:
             body += f" [{_reason(error)}]".encode()  # the status stands; only its explanation was cut
+        for value in self.settings.auth.values():  # a server may repeat what it refuses
+            body = body.replace(value.removeprefix("Bearer ").encode(), b"[secret]")
         answer = Answer(response.status_code, response.headers, bytes(body[:ERROR_BODY_BYTES]))
         return refusal(answer, self._context(request))
 
