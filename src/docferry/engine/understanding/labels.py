@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 
@@ -26,6 +27,7 @@ def fold(text: str) -> str:
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
+@functools.lru_cache(maxsize=50_000)
 def tokens(text: str) -> tuple[str, ...]:
     """The words that count of a label: folded, without articles and numerals, each word for "number" as a last "no"."""
     spelled = re.sub(r"[°º#]", " no ", re.sub(r"\b[nN][°º]", " no ", text.replace("№", " no ")))
@@ -49,6 +51,7 @@ def key(text: str) -> str:
     return "".join(tokens(text))
 
 
+@functools.lru_cache(maxsize=50_000)
 def variants(label: str) -> tuple[str, ...]:
     """The readings of a printed label: whole, without its bracketed part, that part, and each side of a slash."""
     bare = _TRAILING_DATE.sub("", _PERCENTAGE.sub(" ", label).strip().rstrip(":：."))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import accumulate
 
 from docferry.engine.extraction.model import Document
 from docferry.engine.understanding import labels
@@ -22,28 +23,24 @@ _NO_CITATIONS: tuple[Citation, ...] = ()
 
 @dataclass(frozen=True, slots=True)
 class _Stream:
-    """Letters and digits of a stretch of the document, folded, with the place each came from."""
+    """The words of a stretch of the document, folded and run together, with the place each came from."""
 
     letters: str
     starts: tuple[int, ...]
     places: tuple[Citation, ...]
 
     def find(self, wanted: str) -> tuple[Citation, ...]:
+        """The places of the first occurrence that begins and ends with whole words: "sand" is not in "tiles and"."""
         at = self.letters.find(wanted)
         while at >= 0:
             first = bisect_right(self.starts, at) - 1
-            last = bisect_right(self.starts, at + len(wanted) - 1) - 1
-            if self._is_whole(at, at + len(wanted)):
-                return tuple(dict.fromkeys(self.places[first : last + 1]))
+            end = at + len(wanted)
+            after = bisect_left(self.starts, end)
+            ends_whole = end == len(self.letters) or (after < len(self.starts) and self.starts[after] == end)
+            if self.starts[first] == at and ends_whole:
+                return tuple(dict.fromkeys(self.places[first:after]))
             at = self.letters.find(wanted, at + 1)
         return _NO_CITATIONS
-
-    def _is_whole(self, start: int, end: int) -> bool:
-        """Whether a match cuts no number in two: "12" does not stand in "4127"."""
-        before, after = self.letters[start - 1 : start], self.letters[end : end + 1]
-        cut_before = before.isdigit() and self.letters[start].isdigit()
-        cut_after = after.isdigit() and self.letters[end - 1].isdigit()
-        return not (cut_before and start not in self.starts) and not (cut_after and end not in self.starts)
 
 
 class Finder:
@@ -111,19 +108,15 @@ class Finder:
 
 
 def _letters(text: str) -> str:
-    return "".join(character for character in labels.fold(text) if character.isalnum())
+    return "".join(_words(text))
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text, folded; the digits of one number, whatever its separators, are one word."""
+    return [re.sub(r"\W", "", word) for word in re.findall(r"\d+(?:[.,]\d+)+|[^\W_]+", labels.fold(text))]
 
 
 def _stream(pieces: Sequence[tuple[str, Citation]]) -> _Stream:
-    letters: list[str] = []
-    starts: list[int] = []
-    places: list[Citation] = []
-    length = 0
-    for text, citation in pieces:
-        piece = _letters(text)
-        if piece:
-            letters.append(piece)
-            starts.append(length)
-            places.append(citation)
-            length += len(piece)
-    return _Stream("".join(letters), tuple(starts), tuple(places))
+    words = [(word, citation) for text, citation in pieces for word in _words(text)]
+    starts = [0, *accumulate(len(word) for word, _ in words)][: len(words)]
+    return _Stream("".join(word for word, _ in words), tuple(starts), tuple(citation for _, citation in words))

@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 OTHER = "Other"
 _SHARPNESS = 14.0  # turns differences of similarity into shares
-_MIN_NEARNESS = 0.2  # a page less near than this to its best category is something else
-_MIN_ABOVE_USUAL = 0.02
+_MIN_NEARNESS = 0.12  # a page less near than this to its best category is something else
+_MIN_ABOVE_USUAL = 0.05
 
 
 def classify_pages(

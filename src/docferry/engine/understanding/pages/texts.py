@@ -43,7 +43,10 @@ def _repeated_lines(document: Document) -> frozenset[str]:
     if len(document.pages) < 4:
         return frozenset()
     counts = Counter(line for page in document.pages for line in {_line_key(text) for text in _body_lines(page)})
-    return frozenset(line for line, count in counts.items() if line and count >= _REPEATED_SHARE * len(document.pages))
+    repeated = {line for line, count in counts.items() if line and count >= _REPEATED_SHARE * len(document.pages)}
+    written = [[_line_key(line) for line in _body_lines(page)] for page in document.pages]
+    has_more = all(not lines or any(line not in repeated for line in lines) for lines in written)
+    return frozenset(repeated) if has_more else frozenset()  # pages of one text have no running title
 
 
 def _line_key(text: str) -> str:

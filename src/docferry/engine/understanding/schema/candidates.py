@@ -24,6 +24,8 @@ _MIN_FIT = 0.5
 _CHECKBOX = re.compile(
     r"^\s*(?P<mark>[☐☑☒✓✔]|\[[ xX]?\])\s*(?P<after>.+)$|^(?P<before>.+?)\s*(?P<late>[☐☑☒✓✔]|\[[ xX]?\])\s*$"
 )
+_RELATIONS = tuple(Relation)
+_MAX_UNKNOWN = 300
 _BRIEF = ("payment_terms", "payment_method", "delivery_terms")  # a sentence that follows says something else
 _SENTENCE_END = re.compile(r"(?<=\w\w)\.\s+(?=[A-ZÀ-Þ])")
 _LINE_WRAPS = 0.86  # a line that fills this much of its block's width goes on in the next
@@ -93,6 +95,8 @@ def _from_pair(wanted: Wanted, pair: Pair, fit: float, meaning: Meaning | None, 
     reading = _read(wanted, text, meaning, evidence)
     if reading is None:
         return None
+    if pair.relation is Relation.PREFIX and len(text[: reading.start].split()) > 1:
+        return None  # a sentence that begins with the label's words
     if wanted.kind in _WORDY and evidence.vocabulary.is_label(reading.printed):
         return None
     fits, value = fitted(wanted.leaf, reading.value, reading.printed)
@@ -127,7 +131,7 @@ def _continued(kind: Kind, pair: Pair, evidence: Evidence) -> tuple[str, tuple[S
     texts, segments = [pair.value], list(pair.value_segments)
     if last.box is None:
         return pair.value, pair.value_segments
-    block = next((each for each in evidence.document.blocks if each.id == last.block_id), None)
+    block = evidence.block(last.block_id)
     start = last.box.left
     for line in evidence.lines[last.line + 1 : last.line + 15]:
         following = [each for each in line.segments if each.box is not None and abs(each.box.left - start) < 0.012]
@@ -210,10 +214,12 @@ def ambiguous_dates(wanted: Wanted, evidence: Evidence) -> bool:
 
 
 def unknown_labels(evidence: Evidence) -> Sequence[str]:
-    """The labels in the document that the vocabulary does not know."""
-    found = {
-        pair.label
-        for pair in evidence.pairs
-        if pair.relation is not Relation.PREFIX and not evidence.matcher.meanings(pair.label) and labels.key(pair.label)
-    }
-    return sorted(found)
+    """The labels in the document that the vocabulary does not know; of very many, those most surely labels."""
+    found: dict[str, tuple[bool, int]] = {}
+    for pair in evidence.pairs:
+        if pair.relation is Relation.PREFIX or evidence.matcher.meanings(pair.label) or not labels.key(pair.label):
+            continue
+        has_colon = pair.relation is Relation.INLINE or pair.label.endswith(":")
+        rank = (not has_colon, _RELATIONS.index(pair.relation))
+        found[pair.label] = min(rank, found.get(pair.label, rank))
+    return sorted(sorted(found, key=lambda label: found[label])[:_MAX_UNKNOWN])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from docferry.engine.extraction.model import Document
+from docferry.engine.extraction.model import Block, Document
 from docferry.engine.understanding import labels
 from docferry.engine.understanding.layout.grids import Grid, grids_of_lines, grids_of_tables
 from docferry.engine.understanding.layout.letterhead import find_letterhead, find_window_address
@@ -40,6 +40,10 @@ class Evidence:
     pairs: tuple[Pair, ...]
     sections: tuple[Section, ...]
     letterhead: Section | None
+    blocks: Mapping[str, Block]
+
+    def block(self, block_id: str | None) -> Block | None:
+        return None if block_id is None else self.blocks.get(block_id)
 
     def role_at(self, segment: Segment) -> str | None:
         """The party in whose block a segment stands."""
@@ -79,6 +83,7 @@ def gather(
         pairs=tuple(find_pairs(lines, is_label, skipped)),
         sections=tuple(sections),
         letterhead=find_letterhead(lines, sections, words),
+        blocks={block.id: block for block in document.blocks},
     )
 
 

@@ -12,7 +12,7 @@ from docferry.engine.understanding import labels
 from docferry.engine.understanding.answers import Json
 from docferry.engine.understanding.schema.definition import Leaf
 
-PATTERN_TIMEOUT_S = 0.2
+PATTERN_TIMEOUT_S = 0.1
 _MAX_PATTERN = 1_000
 _MAX_MATCHED = 5_000
 

@@ -156,6 +156,9 @@ def choose_list(item: Wanted, array: Wanted, evidence: Evidence) -> list[Choice]
     """The values of an array of plain values: all of a self-evident kind, else those beside or below its label."""
     if item.kind in SELF_EVIDENT_KINDS:
         return _all_of_kind(item, evidence)
+    below = _below_heading(item, array, evidence)
+    if below:
+        return below[:MAX_ROWS]
     for pair in evidence.pairs:
         if pair.relation is Relation.PREFIX or evidence.matcher.fit(array, pair.label)[0] < MIN_COLUMN_FIT:
             continue
@@ -164,7 +167,7 @@ def choose_list(item: Wanted, array: Wanted, evidence: Evidence) -> list[Choice]
         listed = [choice for choice in choices if choice.value is not None]
         if listed:
             return listed[:MAX_ROWS]
-    return _below_heading(item, array, evidence)
+    return []
 
 
 def _plain(item: Wanted, text: str, citation: Citation, evidence: Evidence) -> Choice:

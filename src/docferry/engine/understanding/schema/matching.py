@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
 from rapidfuzz import fuzz
 
 from docferry.engine.understanding import embeddings, labels
 from docferry.engine.understanding.schema.fields import Wanted
 from docferry.engine.understanding.vocabulary import Meaning, Vocabulary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _SPELLING_RATIO = 88.0
 _SPELLING_MIN_LETTERS = 4
@@ -26,6 +31,7 @@ class Matcher:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._meanings: dict[str, tuple[Meaning, ...]] = {}
+        self._fits: dict[tuple[tuple[str, ...], str], tuple[float, Meaning | None]] = {}
 
     def meanings(self, label: str) -> tuple[Meaning, ...]:
         if label not in self._meanings:
@@ -34,6 +40,12 @@ class Matcher:
 
     def fit(self, wanted: Wanted, label: str) -> tuple[float, Meaning | None]:
         """How well ``label`` names the field, 0..1, and the meaning of the label that did."""
+        place = (wanted.leaf.path, label)
+        if place not in self._fits:
+            self._fits[place] = self._fit(wanted, label)
+        return self._fits[place]
+
+    def _fit(self, wanted: Wanted, label: str) -> tuple[float, Meaning | None]:
         known = self.meanings(label)
         best, by = 0.0, None
         for field_meaning in wanted.meanings:
@@ -76,30 +88,35 @@ def fits_by_meaning(fields: Sequence[Wanted], found_labels: Sequence[str]) -> di
 
     A label counts for a field only where each is the other's nearest by a clear lead: otherwise it is a guess.
     """
-    texts = [_telling(field) for field in fields]
-    cleaned = [labels.variants(label)[0] if labels.variants(label) else label for label in found_labels]
-    if not fields or not found_labels:
+    cleaned = list(dict.fromkeys(labels.variants(label)[0] for label in found_labels if labels.variants(label)))
+    if not fields or not cleaned:
         return {}
-    flat = [text for group in texts for text in group]
-    vectors = embeddings.embed([*flat, *cleaned])
-    near = vectors[: len(flat)] @ vectors[len(flat) :].T
-    starts = [sum(len(group) for group in texts[:place]) for place in range(len(texts))]
-    by_field = [near[start : start + len(group)].max(axis=0) for start, group in zip(starts, texts, strict=True)]
+    near = _nearness(fields, cleaned)
     fits: dict[int, dict[str, float]] = {}
-    for place, row in enumerate(by_field):
-        for column, label in enumerate(found_labels):
-            similarity = float(row[column])
-            rivals = [float(other[column]) for index, other in enumerate(by_field) if index != place]
-            others = [
-                float(row[index])
-                for index in range(len(found_labels))
-                if cleaned[index].lower() != cleaned[column].lower()
-            ]
-            lead = similarity - max([*rivals, *others], default=0.0)
-            needed = _MIN_LEAD_IF_SURE if similarity >= _SURE_SIMILARITY else _MIN_LEAD
-            if similarity >= _MIN_SIMILARITY and lead >= needed:
-                fits.setdefault(place, {})[label] = _SIMILARITY_SCORE * min(1.0, similarity + 0.1)
-    return fits
+    for place, column in zip(*np.nonzero(near >= _MIN_SIMILARITY), strict=True):
+        similarity = float(near[place, column])
+        rivals = np.concatenate([np.delete(near[:, column], place), np.delete(near[place], column), [0.0]])
+        needed = _MIN_LEAD_IF_SURE if similarity >= _SURE_SIMILARITY else _MIN_LEAD
+        if similarity - float(rivals.max()) >= needed:
+            fits.setdefault(int(place), {})[cleaned[column]] = _SIMILARITY_SCORE * min(1.0, similarity + 0.1)
+    return {
+        place: {
+            label: by_text[labels.variants(label)[0]]
+            for label in found_labels
+            if labels.variants(label) and labels.variants(label)[0] in by_text
+        }
+        for place, by_text in fits.items()
+    }
+
+
+def _nearness(fields: Sequence[Wanted], texts: Sequence[str]) -> NDArray[np.float32]:
+    """Cosine similarity of each field, by the nearest of its own words, to each text."""
+    telling = [_telling(field) for field in fields]
+    flat = [text for group in telling for text in group]
+    vectors = embeddings.embed([*flat, *texts])
+    near = vectors[: len(flat)] @ vectors[len(flat) :].T
+    ends = np.cumsum([len(group) for group in telling])
+    return np.stack([near[end - len(group) : end].max(axis=0) for end, group in zip(ends, telling, strict=True)])
 
 
 def _telling(field: Wanted) -> list[str]:

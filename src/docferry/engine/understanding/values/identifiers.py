@@ -91,9 +91,12 @@ _VAT_FORMS = (
     r"LT(?:\d{9}|\d{12})|LU\d{8}|LV\d{11}|MT\d{8}|NL[A-Z0-9]{9}B\d{2}|PL\d{10}|PT\d{9}|RO\d{2,10}|SE\d{12}|SI\d{8}|SK\d{10}|"
     r"XI\d{9}|CHE\d{9}(?:MWST|TVA|IVA)?|NO\d{9}(?:MVA)?"
 )
-_VAT_SHAPE = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[A-Z0-9]?(?:[\s.\-]?[A-Z0-9+*]){5,14}(?![A-Za-z0-9])")
+_VAT_START = re.compile(
+    r"(?<![A-Za-z0-9])(?:AT|BE|BG|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|XI|CHE|NO)"
+)
+_VAT_LETTERS = 16  # more than the longest has
 _VAT_ID = re.compile(_VAT_FORMS)
-_SEPARATORS = re.compile(r"[\s.\-]")
+_VAT_SEPARATORS = " \u00a0.-"
 
 
 def find_ibans(text: str) -> list[Found[str]]:
@@ -138,20 +141,30 @@ def find_bics(text: str) -> list[Found[str]]:
 def find_vat_ids(text: str) -> list[Found[str]]:
     """The VAT ids in ``text`` in a form of their country, without blanks, dots and dashes."""
     found = []
-    for match in _VAT_SHAPE.finditer(text):
-        compact = _SEPARATORS.sub("", match.group())
-        whole = _VAT_ID.fullmatch(compact)
-        if whole:
-            found.append(Found(compact, match.start(), match.end()))
-            continue
-        for end in range(match.end(), match.start(), -1):  # the shape may have swallowed the word that follows
-            if end < match.end() and text[end].isalnum():
-                continue
-            compact = _SEPARATORS.sub("", text[match.start() : end])
-            if _VAT_ID.fullmatch(compact):
+    for match in _VAT_START.finditer(text):
+        taken = _letters_from(text, match.start())
+        for count in range(len(taken), 7, -1):  # the longest first: what follows may be letters of the next word
+            end = taken[count - 1][1] + 1
+            compact = "".join(letter for letter, _ in taken[:count])
+            is_cut = end < len(text) and text[end].isalnum()
+            if not is_cut and _VAT_ID.fullmatch(compact):
                 found.append(Found(compact, match.start(), end))
                 break
     return found
+
+
+def _letters_from(text: str, start: int) -> list[tuple[str, int]]:
+    """The next capital letters and digits with their places, over single separators."""
+    taken: list[tuple[str, int]] = []
+    for place in range(start, len(text)):
+        character = text[place]
+        if character.isascii() and (character.isdigit() or character.isupper() or character in "+*"):
+            taken.append((character, place))
+        elif character not in _VAT_SEPARATORS or (place > start and text[place - 1] in _VAT_SEPARATORS):
+            break
+        if len(taken) == _VAT_LETTERS:
+            break
+    return taken
 
 
 def find_emails(text: str) -> list[Found[str]]:

@@ -119,7 +119,7 @@ def find_money(text: str, conventions: Conventions) -> list[Found[Money]]:
     """The amounts in ``text``: numbers with or without a currency; brackets and trailing signs mean negative."""
     found = []
     for match in _AMOUNT.finditer(text):
-        if match.end() < len(text) and (text[match.end()].isdigit() or text[match.end()] == "%"):
+        if re.match(r"\d|\s?%", text[match.end("digits") :]):
             continue
         if match.end("digits") < len(text) and (text[match.end("digits")].isalpha() and not match["after"]):
             continue  # 4th, 12x, A4

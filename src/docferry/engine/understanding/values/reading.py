@@ -19,6 +19,7 @@ _NO = word_set("no n false nein non nee falsch faux nao nie ☐ □ unchecked") 
 _LEADING_MARK = re.compile(r"^(?:n[o°ºr]\.?|num(?:mer|ber|ero)?\.?|#|№)\s*[:.]?\s+|^[#№:=]\s*", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"[^\s,;()]*\d[^\s,;()]*")
 _MAX_TEXT = 2_000
+_MAX_IDENTIFIER = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _identifier(text: str, conventions: Conventions) -> Reading | None:
     if taken:
         bare = bare[: taken[0].start].strip(" .,;:")
         bare = re.sub(r"[\s,;(/-]+[^\W\d]{1,5}\.?$", "", bare)  # "4711 vom 12.03.2024": the date's own preposition
-    if not re.search(r"\d", bare):
+    if not re.search(r"\d", bare) or len(bare.split(maxsplit=1)[0]) > _MAX_IDENTIFIER:
         return None
     if len(bare) <= 40 and len(bare.split()) <= 4 and not re.search(r"\b[a-zà-ÿ]{3,}", bare):
         return _part(text, bare)
