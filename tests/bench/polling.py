@@ -163,8 +163,8 @@ def learned(jobs: Sequence[Job], settings: PaceSettings, seed: int = 5) -> list[
 
 def learned_at(jobs: Sequence[Job], polls: float, quickest_s: float) -> list[Outcome]:
     """Learned pacing whose budget makes it ask ``polls`` times for a job on average."""
-    low, high = 1.0, 300.0
-    for _ in range(9):
+    low, high = 1.5, 60.0
+    for _ in range(7):
         budget = math.sqrt(low * high)
         outcomes = learned(jobs, PaceSettings(polls=budget, lag_share=0.0, quickest_s=quickest_s))
         if mean(outcome.polls for outcome in outcomes) > polls:

@@ -45,6 +45,7 @@ _EARLY_HITS = 4  # so many answers in a row at the very first poll: jobs have be
 
 _KERNEL_WIDTH = 0.7  # log units of size or pages within which documents are alike
 _FAR_WEIGHT = 0.02  # of documents of quite another size, whose durations are scaled by the line
+_DOUBT = 0.1  # how far off a scaled duration may be, for each log unit of distance
 _POSITION_STEP = 0.2
 _MIN_FOR_LINE = 6
 _STEEPEST = 1.3
@@ -211,7 +212,7 @@ class PaceModel:
 
     def _density(self, line: Line, position: float) -> list[float]:
         """Where jobs of such documents end: the samples smeared, a little everywhere for what nobody has seen."""
-        density = [0.0] * _BINS
+        changes = [0.0] * (_BINS + 1)  # of the density from bin to bin: a smear touches two numbers, not a hundred
         weighted = sorted(self._weighted(line, position))
         known = sum(weight for _, weight, _, _ in weighted)
         surprise = _SURPRISE_WEIGHT / (len(weighted) + 5)
@@ -219,25 +220,24 @@ class PaceModel:
         middles = [middle for middle, _, _, _ in weighted]
         for index, (middle, weight, low, high) in enumerate(weighted):
             width = _width(middles, index, reach)
-            _spread(density, min(low, middle - width), max(high, middle + width), weight * (1.0 - surprise))
-            _spread(density, low - _SURPRISE, high + _SURPRISE, weight * surprise)
+            _spread(changes, min(low, middle - width), max(high, middle + width), weight * (1.0 - surprise))
+            _spread(changes, low - _SURPRISE, high + _SURPRISE, weight * surprise)
         prior = _PRIOR_WEIGHT / (1.0 + 0.05 * known * known)
-        _spread(density, _log(self.settings.quickest_s), math.log(1200.0), 0.9 * prior)
-        _spread(density, math.log(1200.0), math.log(20_000.0), 0.1 * prior)
-        return _smoothed(density)
+        _spread(changes, _log(self.settings.quickest_s), math.log(1200.0), 0.9 * prior)
+        _spread(changes, math.log(1200.0), math.log(20_000.0), 0.1 * prior)
+        return _smoothed([max(0.0, value) for value in accumulate(changes[:-1])])
 
     def _weighted(self, line: Line, position: float) -> list[tuple[float, float, float, float]]:
         """Each sample as if its document had the asked-for size: middle, weight, low, high."""
+        near = [(sample, position - at) for sample in self._samples if (at := line.position(sample)) is not None]
+        closest = min((abs(distance) for _, distance in near), default=0.0)
         found = []
-        for age, sample in enumerate(reversed(self._samples)):
-            at = line.position(sample)
-            if at is None:
-                continue
-            distance = position - at if line.by else 0.0
-            likeness = math.exp(-0.5 * (distance / _KERNEL_WIDTH) ** 2) + _FAR_WEIGHT
-            shift = line.slope * distance
+        for age, (sample, distance) in enumerate(reversed(near)):
+            # Alike in comparison with the closest: for a size never seen, the line is all that is known.
+            likeness = math.exp(0.5 * (closest**2 - distance**2) / _KERNEL_WIDTH**2) + _FAR_WEIGHT
             weight = likeness * 0.5 ** (age / HALF_LIFE_SAMPLES)
-            found.append((sample.middle + shift, weight, sample.low + shift, sample.high + shift))
+            shift, doubt = line.slope * distance, _DOUBT * abs(distance)
+            found.append((sample.middle + shift, weight, sample.low + shift - doubt, sample.high + shift + doubt))
         return found
 
 
@@ -315,11 +315,11 @@ def _width(middles: Sequence[float], index: int, reach: int) -> float:
     return min(max(min(left, right), _NARROWEST), _WIDEST) + 0.5 / len(middles)
 
 
-def _spread(density: list[float], low: float, high: float, mass: float) -> None:
+def _spread(changes: list[float], low: float, high: float, mass: float) -> None:
     first, last = int(_place(low)), int(_place(high))
     share = mass / (last - first + 1)
-    for index in range(first, last + 1):
-        density[index] += share
+    changes[first] += share
+    changes[last + 1] -= share
 
 
 def _smoothed(density: Sequence[float]) -> list[float]:
