@@ -32,6 +32,8 @@ _HUNG_S = 20.0  # a call on the filesystem that took longer is worth telling
 _OVERSLEPT_S = 5.0
 _RETRY_S = 5.0
 _MOST_LISTED = 1000
+_TAKE_UP_AGAIN_S = 30.0
+_NEVER = float("inf")
 
 
 class Inbox:
@@ -78,6 +80,7 @@ class Inbox:
         self._turned_at = clock.elapsed()
         self._scan_at = 0.0
         self._full_scan_at = 0.0
+        self._take_up_at = _NEVER
         self._last_scan_at: float | None = None
         self._scan_took_s: float | None = None
         self._scanned_once = False
@@ -162,6 +165,8 @@ class Inbox:
             self._arrive(root)
             if self._watches.check(root):
                 self._hints.want_scan("the watches were set anew")
+            if now >= self._take_up_at:
+                self._take_up_forgotten(root)
             take = partial(self._take, root)
             self._follow_hints(root, take)
             self._look_at_due(root, take)
@@ -190,16 +195,18 @@ class Inbox:
 
     def _take_up_forgotten(self, root: Root) -> None:
         """Hands over what lies in work folders and is not in the ledger."""
+        self._take_up_at = _NEVER
         if self._hooks.known_ids is None or not root.has_work_folder:
             return
         ids = work_folders(root)
         known = {*self._hooks.known_ids(ids), *self._desk.owed_ids}
         unknown = [id for id in ids if id not in known]
-        found = list(adopt(root, self.config.name, unknown, owner=self._owner, now=self._clock.now()))
-        for claimed in found:
+        found = adopt(root, self.config.name, unknown, owner=self._owner, now=self._clock.now())
+        for claimed in found.documents:
             self._report(EventKind.ADOPTED, claimed.path, f"taken up again from its work folder {claimed.id}")
-        self._desk.owe(found)
+        self._desk.owe(found.documents)
         self._desk.hand_over()
+        self._take_up_at = self._clock.elapsed() + _TAKE_UP_AGAIN_S if found.undecided else _NEVER
 
     def _follow_hints(self, root: Root, take: Take) -> None:
         by_folder, scan_reason = self._hints.take()

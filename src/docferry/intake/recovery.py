@@ -6,30 +6,42 @@ daemons may share an inbox, so a folder whose record names another owner is neve
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from docferry.config.models import InboxConfig
 from docferry.intake.claiming import remove_work_folder, work_path
+from docferry.intake.ignoring import OWN_PREFIX
 from docferry.intake.record import RECORD, RECORD_LIMIT_BYTES, Record, parse
 from docferry.intake.root import Home, Root
 from docferry.intake.values import DONE_SUFFIX, SIDECAR_SUFFIX, Claimed, identity_of, split
 
 _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{16}")  # the alphabet of models.new_id
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Another daemon may be between making its folder and moving the original in: leave fresh ones alone.
-_ABANDONED_AFTER_NS = 3600 * 10**9
+FRESH_S = 60.0  # a work folder without a record may be one that somebody is just making
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
-def recover(config: InboxConfig, known_ids: Collection[str], *, owner: str = "", now: float) -> list[Claimed]:
+@dataclass(slots=True)
+class Recovery:
+    """What was found. ``undecided`` work folders have no record and are too fresh to be judged: ask again later."""
+
+    documents: list[Claimed] = field(default_factory=list)
+    undecided: int = 0
+
+
+def recover(
+    config: InboxConfig, known_ids: Collection[str], *, owner: str = "", now: float, fresh_s: float = FRESH_S
+) -> list[Claimed]:
     """The documents in work folders that the ledger does not know. InboxOffline as ``Home.open``."""
     with Home(str(config.path), None).open() as root:
         unknown = [id for id in work_folders(root) if id not in known_ids]
-        return list(adopt(root, config.name, unknown, owner=owner, now=now))
+        return adopt(root, config.name, unknown, owner=owner, now=now, fresh_s=fresh_s).documents
 
 
 def work_folders(root: Root) -> list[str]:
@@ -38,30 +50,46 @@ def work_folders(root: Root) -> list[str]:
         return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and _ID.fullmatch(e.name))
 
 
-def adopt(root: Root, inbox: str, ids: Iterable[str], *, owner: str, now: float) -> Iterator[Claimed]:
+def adopt(root: Root, inbox: str, ids: Iterable[str], *, owner: str, now: float, fresh_s: float = FRESH_S) -> Recovery:
     """The documents in these work folders, which the ledger does not know."""
+    recovery = Recovery()
     for id in ids:
-        found = _look(root, id)
-        if found.record is not None and found.record.owner != owner:
-            continue
-        if found.original is None:
-            _clear_away(root, found, owns=found.record is not None)
-            continue
-        path = found.record.path if found.record is not None else found.original
-        seen_at = found.record.seen_at if found.record is not None else now
-        with suppress(FileNotFoundError):
-            status = os.stat(f"{id}/{found.original}", dir_fd=root.work_fd, follow_symlinks=False)
-            _bring_sidecar(root, id, path)
-            yield Claimed(
-                id=id,
-                inbox=inbox,
-                path=path,
-                work_path=work_path(root, id, found.original),
-                identity=identity_of(status),
-                seen_at=seen_at,
-                claimed_at=now,
-                problem=found.record.problem if found.record is not None else None,
-            )
+        try:
+            _adopt_one(root, inbox, _look(root, id), owner, now, fresh_s, recovery)
+        except OSError as error:
+            if error.errno not in _NOT_THERE:
+                raise
+    return recovery
+
+
+def _adopt_one(
+    root: Root, inbox: str, found: _Found, owner: str, now: float, fresh_s: float, recovery: Recovery
+) -> None:
+    id, record = found.id, found.record
+    if record is None and (root.filesystem_now_ns() or 0) - found.changed_at_ns < fresh_s * 1e9:
+        recovery.undecided += 1  # somebody may be at work on it
+        return
+    if record is not None and record.owner != owner:
+        return
+    if found.original is None:
+        if not found.others:
+            remove_work_folder(root, id)
+        return
+    status = os.stat(f"{id}/{found.original}", dir_fd=root.work_fd, follow_symlinks=False)
+    path = record.path if record is not None else found.original
+    _bring_companions(root, id, path)
+    recovery.documents.append(
+        Claimed(
+            id=id,
+            inbox=inbox,
+            path=path,
+            work_path=work_path(root, id, found.original),
+            identity=identity_of(status),
+            seen_at=record.seen_at if record is not None else now,
+            claimed_at=now,
+            problem=record.problem if record is not None else None,
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +120,8 @@ def _look(root: Root, id: str) -> _Found:
 
 def _likely_original(files: list[str]) -> str | None:
     """The original in a folder whose record was lost to power failure: such a folder has no answers in it yet."""
-    named = [name for name in files if not name.startswith(".") and not name.endswith((SIDECAR_SUFFIX, DONE_SUFFIX))]
-    return next(iter(named or files), None)
+    ours = (OWN_PREFIX, SIDECAR_SUFFIX, DONE_SUFFIX)
+    return next((name for name in files if not name.startswith(ours[0]) and not name.endswith(ours[1:])), None)
 
 
 def _is_file(fd: int, name: str) -> bool:
@@ -113,18 +141,12 @@ def _read_record(folder_fd: int, id: str) -> Record | None:
         os.close(fd)
 
 
-def _clear_away(root: Root, found: _Found, *, owns: bool) -> None:
-    """Removes a folder whose original never arrived; anything else in it keeps it alive."""
-    age_ns = (root.filesystem_now_ns() or 0) - found.changed_at_ns
-    if found.others or (not owns and age_ns < _ABANDONED_AFTER_NS):
-        return
-    remove_work_folder(root, found.id)
-
-
-def _bring_sidecar(root: Root, id: str, path: str) -> None:
-    """Moves the sidecar after its document, where a crash came between the two."""
+def _bring_companions(root: Root, id: str, path: str) -> None:
+    """Moves sidecar and done-file after their document, where a crash came between them."""
     folder, name = split(path)
-    sidecar = name + SIDECAR_SUFFIX
     with suppress(OSError), root.open_folder(folder) as folder_fd:
-        if _is_file(folder_fd, sidecar) and not _is_file(folder_fd, name):
-            os.rename(sidecar, f"{id}/{sidecar}", src_dir_fd=folder_fd, dst_dir_fd=root.work_fd)
+        if _is_file(folder_fd, name):
+            return  # they belong to the next document of that name
+        for companion in (name + SIDECAR_SUFFIX, name + DONE_SUFFIX):
+            if _is_file(folder_fd, companion):
+                os.rename(companion, f"{id}/{companion}", src_dir_fd=folder_fd, dst_dir_fd=root.work_fd)

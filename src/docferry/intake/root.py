@@ -25,6 +25,7 @@ CANARY = "canary"
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MARKER_LIMIT_BYTES = 200
 _PROBE_BYTES = 4096
+_BARE_VISITS = 2
 
 _MAY_NOT_WRITE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
@@ -188,6 +189,7 @@ class Home:
         self._writable = writable
         self.known = known
         self._seen: tuple[tuple[int, int], Mount, MarkerId] | None = None
+        self._bare_visits = 0
 
     @contextmanager
     def open(self) -> Iterator[Root]:
@@ -198,6 +200,7 @@ class Home:
             status = os.fstat(fd)
             mount, here = self._place(fd, (status.st_dev, status.st_ino))
             try:
+                self._wait_out_removal(fd, here)
                 work_fd = _open_work_folder(fd, self.path, self.known, here)
                 self.known = _read_or_write_marker(work_fd, self.path, self.known, here)
             except OSError as error:
@@ -212,6 +215,16 @@ class Home:
             for descriptor in (fd, work_fd):
                 if descriptor >= 0:
                     os.close(descriptor)
+
+    def _wait_out_removal(self, fd: int, here: MarkerId) -> None:
+        """InboxOffline at first when our folder has gone: whoever is removing the whole inbox must be able to."""
+        if self.known is None or _has_work_folder(fd):
+            self._bare_visits = 0
+            return
+        _refuse_stranger(self.path, self.known, here)
+        self._bare_visits += 1
+        if self._bare_visits <= _BARE_VISITS:
+            raise InboxOffline(f"our folder {WORK_FOLDER} was removed from {display(self.path)}; making it anew soon")
 
     def _place(self, fd: int, identity: tuple[int, int]) -> tuple[Mount, MarkerId]:
         """The mount and its description; looked up only when the root is another than at the last visit."""
@@ -290,3 +303,11 @@ def _write_marker(work_fd: int, token: str) -> str:
         os.rename(temporary, MARKER, src_dir_fd=work_fd, dst_dir_fd=work_fd)
     os.fsync(work_fd)
     return _read_marker(work_fd) or token
+
+
+def _has_work_folder(fd: int) -> bool:
+    try:
+        os.stat(WORK_FOLDER, dir_fd=fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

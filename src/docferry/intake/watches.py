@@ -102,12 +102,16 @@ class Watches:
 
     def _is_blind(self, root: Root, now: float) -> bool:
         """The canary's event did not come: say so once, watch anew, and poll until it comes."""
-        if self.proven is not False:
-            detail = f"no event came from {root.mount.filesystem} for a file we touched: polling as well"
-            self._report(EventKind.EVENTS_UNPROVEN, "", detail)
+        first_time = self.proven is not False
         self.proven = False
         self.drop()
-        return self._renew(root, now)
+        self._renew(root, now)
+        if first_time:
+            detail = f"no event came from {root.mount.filesystem} for a file we touched: polling as well"
+            self._report(EventKind.EVENTS_UNPROVEN, "", detail)
+        else:
+            self._next_canary_at = now + CANARY_S  # a blind mount stays blind: no scan for each try
+        return first_time
 
     def _ask_canary(self, root: Root, now: float) -> None:
         self._next_canary_at = now + CANARY_S
