@@ -57,9 +57,9 @@ class KeySource(BaseModel):
     def _from_short_form(cls, value: object, info: ValidationInfo) -> object:
         if isinstance(value, str):
             raise wanted(WANTED_KEY, "a key is never written into the configuration itself", message="a literal key")
-        if not isinstance(value, dict) or set(value) == {"kind", "name"}:
+        if isinstance(value, KeySource) or info.context is None:  # made by code, not read from YAML
             return value
-        if len(value) != 1 or not set(value) <= {"env", "file", "credential"}:
+        if not isinstance(value, dict) or len(value) != 1 or not set(value) <= {"env", "file", "credential"}:
             raise wanted(WANTED_KEY)
         ((kind, name),) = value.items()
         if not isinstance(name, str) or not name or "\0" in name:

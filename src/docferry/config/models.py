@@ -157,9 +157,15 @@ class ProviderConfig(FrozenModel):
     concurrency: StrictInt = Field(default=8, ge=1, le=1000, description="Requests at the same time")
     rate: RateLimit | None = Field(default=None, description="Submissions allowed, such as 60/min")
     pages_rate: RateLimit | None = Field(default=None, description="Pages allowed, such as 300/min")
-    connect_timeout_s: Period = Field(default=10.0, validation_alias="connect_timeout")
-    write_timeout_s: Period = Field(default=300.0, validation_alias="write_timeout")
-    read_timeout_s: Period = Field(default=120.0, validation_alias="read_timeout")
+    connect_timeout_s: Period = Field(
+        default=10.0, validation_alias="connect_timeout", description="Time to reach the service"
+    )
+    write_timeout_s: Period = Field(
+        default=300.0, validation_alias="write_timeout", description="Longest pause while sending"
+    )
+    read_timeout_s: Period = Field(
+        default=120.0, validation_alias="read_timeout", description="Longest pause while receiving"
+    )
     job_timeout_s: Period = Field(
         default=7200.0, validation_alias="job_timeout", description="A job that takes longer has failed"
     )
@@ -173,7 +179,7 @@ class ProviderConfig(FrozenModel):
     sync_max_pages: StrictInt = Field(
         default=5, ge=0, description="mode: auto submits documents up to this synchronously"
     )
-    sync_max_bytes: Size = Field(default=2 * MB, validation_alias="sync_max_size")
+    sync_max_bytes: Size = Field(default=2 * MB, validation_alias="sync_max_size", description="The same, in bytes")
     async_min_pages: StrictInt = Field(default=50, ge=1, description="From here on mode: auto is always asynchronous")
     extra: Literal["allow", "refuse"] = Field(
         default="refuse", description="allow: options that the dialect does not know pass"
@@ -188,16 +194,18 @@ class LlmConfig(FrozenModel):
 
     url: Url = Field(description="Its base URL", examples=["http://localhost:11434/v1"])
     model: Text = Field(description="The model to ask for")
-    key: KeySource | None = None
+    key: KeySource | None = Field(default=None, description="Where its key is found, if it wants one")
 
 
 class LimitsConfig(FrozenModel):
     """What the engine takes."""
 
-    upload_bytes: Size = Field(default=500 * MB, validation_alias="upload")
-    max_pages: StrictInt = Field(default=5000, ge=1, validation_alias="pages")
-    job_time_s: Period = Field(default=600.0, validation_alias="job_time")
-    memory_bytes: Size = Field(default=GB, validation_alias="memory")
+    upload_bytes: Size = Field(default=500 * MB, validation_alias="upload", description="Largest document taken")
+    max_pages: StrictInt = Field(default=5000, ge=1, validation_alias="pages", description="Most pages of one document")
+    job_time_s: Period = Field(
+        default=600.0, validation_alias="job_time", description="A job that takes longer is ended"
+    )
+    memory_bytes: Size = Field(default=GB, validation_alias="memory", description="Memory of one job")
 
 
 class EngineConfig(FrozenModel):
@@ -205,7 +213,7 @@ class EngineConfig(FrozenModel):
 
     workers: Workers = Field(default=None, description="Worker processes; auto: one for each core")
     limits: LimitsConfig = LimitsConfig()
-    llm: LlmConfig | None = None
+    llm: LlmConfig | None = Field(default=None, description="A language model, if there is one")
 
     @property
     def upload_bytes(self) -> int:
@@ -227,15 +235,17 @@ class EngineConfig(FrozenModel):
 class LogConfig(FrozenModel):
     """What is logged, and how."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "text", "json", "journal"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is said")
+    format: Literal["auto", "text", "json", "journal"] = Field(
+        default="auto", description="auto: the journal if it is there"
+    )
     names: StrictBool = Field(default=True, description="false: file names are left out")
 
 
 class ControlConfig(FrozenModel):
     """The socket through which commands reach the daemon."""
 
-    socket: FilePath | None = None
+    socket: FilePath | None = Field(default=None, description="Its path; default: beside the ledger")
     group: Text | None = Field(default=None, description="Members may use the commands that change something")
 
 
@@ -278,7 +288,9 @@ class ConfigFile(FrozenModel):
         validation_alias="keep_history",
         description="Ended documents leave the ledger after this; default: never",
     )
-    shutdown_grace_s: Duration = Field(default=30.0, validation_alias="shutdown_grace")
+    shutdown_grace_s: Duration = Field(
+        default=30.0, validation_alias="shutdown_grace", description="Time for requests to finish at the end"
+    )
     control: ControlConfig = ControlConfig()
     metrics: MetricsConfig = MetricsConfig()
     alerts: AlertsConfig = AlertsConfig()

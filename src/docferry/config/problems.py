@@ -18,6 +18,7 @@ _SECRET_NAME = re.compile(
 _USER_INFO = re.compile(r"(://)[^/@\s]+@")
 _LINE_LIMIT = 160
 _FOUND_LIMIT = 60
+_TEXT_LIMIT = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Problem:
         """The problem as one line, for logs and for ``status``."""
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         where = f" {dotted(self.path)}:" if self.path else ""
-        return f"{place}:{where} {self.message}"
+        return f"{place}:{where} {shown_text(self.message, _TEXT_LIMIT)}"
 
     def _excerpt(self) -> list[str]:
         shown = masked(self.source_line)
@@ -56,8 +57,8 @@ class Problem:
         return [number + shown[offset : offset + _LINE_LIMIT], " " * (len(number) + start - offset) + "^" * width]
 
     def _advice(self) -> list[str]:
-        lines = [f"       wanted: {self.wanted}"] if self.wanted else []
-        return [*lines, f"       hint: {self.hint}"] if self.hint else lines
+        named = (("wanted", self.wanted), ("hint", self.hint))
+        return [f"       {name}: {shown_text(text, _TEXT_LIMIT)}" for name, text in named if text]
 
 
 def dotted(path: Path) -> str:

@@ -113,7 +113,7 @@ class DeliverConfig(FrozenModel):
 class FallbackConfig(ShortFormed):
     """Another provider for when the first is parked for long, or refuses the type. Short form: its name."""
 
-    provider: Name
+    provider: Name = Field(description="The other provider's name; of the same dialect")
     after_s: Duration = Field(default=900.0, validation_alias="after", description="How long the first may be parked")
 
     @classmethod
@@ -143,7 +143,9 @@ class Decision(FrozenModel):
         default=None, description="Overrides the inbox's `after`"
     )
     fallback: FallbackConfig | None = Field(default=None, description="Another provider, for when this one cannot")
-    job_timeout_s: Period | None = Field(default=None, validation_alias="job_timeout")
+    job_timeout_s: Period | None = Field(
+        default=None, validation_alias="job_timeout", description="Overrides the provider's"
+    )
     extra: Literal["allow", "refuse"] | None = Field(
         default=None, description="allow: options unknown to the dialect pass"
     )
@@ -171,22 +173,22 @@ class RuleConfig(Decision):
 class Expectation(FrozenModel):
     """What a rule test expects; only what is named is compared."""
 
-    rule: Name | None = None
-    provider: Name | None = None
-    mode: Literal["auto", "async", "sync"] | None = None
-    formats: tuple[Text, ...] | None = None
+    rule: Name | None = Field(default=None, description="The rule that takes it")
+    provider: Name | None = Field(default=None, description="The plan's provider")
+    mode: Literal["auto", "async", "sync"] | None = Field(default=None, description="The plan's mode")
+    formats: tuple[Text, ...] | None = Field(default=None, description="The formats delivered, in order")
     name: Text | None = Field(default=None, description="Path of the results below the outbox, without suffix")
-    steps: tuple[Step, ...] | None = None
-    priority: StrictInt | None = None
-    after: Literal["archive", "delete", "keep"] | None = None
-    ignored: StrictBool | None = None
+    steps: tuple[Step, ...] | None = Field(default=None, description="The steps, templates filled in")
+    priority: StrictInt | None = Field(default=None, description="The plan's priority")
+    after: Literal["archive", "delete", "keep"] | None = Field(default=None, description="What the rule says")
+    ignored: StrictBool | None = Field(default=None, description="true: the file is left where it is")
     no_match: StrictBool | None = Field(default=None, description="true: no rule may take it")
 
 
 class RuleTest(FrozenModel):
     """One document, real (``file``) or described (``facts``), and what the rules must decide for it."""
 
-    description: str = ""
+    description: str = Field(default="", description="Shown when the test fails")
     file: FilePath | None = Field(default=None, description="A file to route, such as samples/a.pdf")
     path: Text | None = Field(default=None, description="Its path below the inbox; default: the file's name")
     inbox: Name | None = Field(default=None, description="Default: the only inbox")

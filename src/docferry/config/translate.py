@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -38,9 +39,14 @@ _YAML_11_TRUTH = {"yes": "true", "on": "true", "y": "true", "no": "false", "off"
 
 def problems_of(error: ValidationError, source: Source, model: type[BaseModel]) -> list[Problem]:
     """Every problem in ``error``, at its place in ``source``."""
-    schema = model.model_json_schema()
+    schema = _schema_of(model)
     details = error.errors(include_url=False)
     return [_problem(detail, source, schema) for detail in details if not _merely_emptied(detail)]
+
+
+@cache
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
 
 
 def _merely_emptied(detail: ErrorDetails) -> bool:
@@ -61,7 +67,7 @@ def did_you_mean(name: str, known: list[str]) -> str:
 
 
 def _problem(detail: ErrorDetails, source: Source, schema: dict[str, Any]) -> Problem:
-    path: Path = tuple(part for part in detail["loc"] if not str(part).startswith("("))
+    path = _written_path(detail["loc"])
     kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
     if kind == "extra_forbidden":
         return _unknown_key(source, path, schema)
@@ -80,6 +86,11 @@ def _problem(detail: ErrorDetails, source: Source, schema: dict[str, Any]) -> Pr
         return source.problem(path, f"found {found(value)}", wanted=wanted, hint=hint or _hint(value, wanted))
     wanted = _wanted(kind, context, detail["msg"])
     return source.problem(path, f"found {found(value)}", wanted=wanted, hint=_hint(value, wanted))
+
+
+def _written_path(loc: Path) -> Path:
+    """``loc`` without what pydantic adds where there are alternatives: the tag of an alert's kind."""
+    return (*loc[:3], *loc[4:]) if loc[:2] == ("alerts", "urls") else loc
 
 
 def _unknown_key(source: Source, path: Path, schema: dict[str, Any]) -> Problem:

@@ -24,7 +24,8 @@ DEPTH_LIMIT = 60
 VALUE_LIMIT = 100_000
 
 _CORE = "tag:yaml.org,2002:"
-_IMPLICIT = ("int", "float", "bool", "null", "timestamp", "value", "merge")  # what PyYAML guesses of plain text
+_MERGE = _CORE + "merge"
+_PLAIN = "plain"  # text without quotes or tag: what it is, is for us to say
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,30})|0o[0-7]{1,30}|0x[0-9a-fA-F]{1,30}", re.ASCII)
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
@@ -41,6 +42,13 @@ class _Loader(yaml.SafeLoader):
     """The safe loader, made to refuse what nests too deeply before Python's own stack does."""
 
     depth = 0
+
+    def compose_scalar_node(self, anchor: Any) -> ScalarNode:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        node: ScalarNode = super().compose_scalar_node(anchor)
+        if event.tag is None and event.implicit[0] and node.tag != _MERGE:
+            node.tag = _PLAIN
+        return node
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         self.depth += 1
@@ -180,7 +188,9 @@ def _syntax_problem(source: Source, error: yaml.MarkedYAMLError) -> Problem:
         message, hint = "a second YAML document", "one file holds one document; remove the line ---"
     elif "mapping values are not allowed" in message:
         hint = "quote a text that holds a colon and a blank, or check the indentation of this line"
-    elif "undefined alias" in message or "cannot start any token" in message:
+    elif any(
+        part in message for part in ("undefined alias", "cannot start any token", "scanning an a", "scanning a tag")
+    ):
         hint = "quote a text that starts with one of * & ! % @ ` | >"
     return source.at(place, (), f"not YAML: {message}" if not hint.startswith("YAML") else message, hint=hint)
 
@@ -225,11 +235,11 @@ class _Builder:
         assert isinstance(node, MappingNode)
         self._check_tag(node, path, "map")
         merged: dict[str, Any] = {}
-        for value_node in [value for key, value in node.value if key.tag == _CORE + "merge"]:
+        for value_node in [value for key, value in node.value if key.tag == _MERGE]:
             merged = self._merged(value_node, path) | merged
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = None if key_node.tag == _CORE + "merge" or self._overflow else self._key(key_node, path)
+            key = None if key_node.tag == _MERGE or self._overflow else self._key(key_node, path)
             if key is None:
                 continue
             if key in data:
@@ -260,17 +270,25 @@ class _Builder:
             if node.style is None and node.value == "":
                 self._report(node, path, "a key is missing before the colon", "")
                 return None
-            return str(node.value)
+            return self._whole(node, path)
         self._report(
             node, path, "a key that is itself a list or a mapping", "quote it: a text in { } or [ ] is read as YAML"
         )
         return None
 
     def _scalar(self, node: ScalarNode, path: Path) -> Any:
-        if node.style is not None or node.tag.removeprefix(_CORE) not in _IMPLICIT:
-            self._check_tag(node, path, "str")
-            return node.value
-        return _plain(node.value)
+        if node.tag == _PLAIN:
+            return _plain(node.value)
+        self._check_tag(node, path, "str")
+        return self._whole(node, path)
+
+    def _whole(self, node: ScalarNode, path: Path) -> str:
+        """The text, with characters that were escaped in two halves put together again."""
+        try:
+            return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            self._report(node, path, "half a character (\\ud800 to \\udfff)", "write the whole character instead")
+            return ""
 
     def _check_tag(self, node: Node, path: Path, kind: str) -> None:
         if node.tag not in (_CORE + kind, "!"):
