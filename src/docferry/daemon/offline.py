@@ -22,15 +22,16 @@ async def offline_context(config: Config, environ: Mapping[str, str]) -> AsyncIt
     """Holds the ledger's lock while it is open, so that no daemon starts meanwhile. Raises LedgerBusy."""
     ledger = Ledger(config.state).open()
     facts = FactReader()
+    rng = random.Random()  # noqa: S311 - spreads retries, guards nothing
     try:
         context = await build_context(
             config,
             ledger=ledger,
             clock=SystemClock(),
-            rng=random.Random(),  # noqa: S311 - spreads retries, guards nothing
+            rng=rng,
             facts=facts,
             engine_socket=socket_path(config.state, ENGINE),
-            pace=PaceBook({}),
+            pace=PaceBook({}, config.providers, rng),
             metrics=Metrics(),
             on_change=lambda change: None,
             environ=environ,

@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 TICK_S = 1.0
 ONCE_TICK_S = 0.05
 STOP_EXTENSION_S = 10.0
+SAVE_PACE_EVERY_S = 60.0
 
 
 def run(config: Config, *, once: bool) -> ExitCode:
@@ -141,7 +142,7 @@ class Daemon:
             rng=self._rng,
             facts=facts,
             engine_socket=socket_path(config.state, ENGINE),
-            pace=PaceBook(await self.ledger.pace_models()),
+            pace=PaceBook(await self.ledger.pace_models(), config.providers, self._rng),
             metrics=self.metrics,
             on_change=self._on_change,
             environ=self.environ,
@@ -208,7 +209,7 @@ class Daemon:
 
     async def _tick(self) -> None:
         """Once a second: signs of life, readiness, metrics; with ``once``, whether there is anything left."""
-        announced = False
+        announced, save_pace_at = False, self.clock.elapsed() + SAVE_PACE_EVERY_S
         while not self._stop.is_set():
             self._mark_progress()
             if not announced and self.inboxes.all_scanned():
@@ -218,6 +219,9 @@ class Daemon:
             elif announced:
                 self.notifier.status(self.status_line())
             self._feed_watchdog()
+            if self.clock.elapsed() >= save_pace_at:
+                save_pace_at = self.clock.elapsed() + SAVE_PACE_EVERY_S
+                await self._save_pace()
             if self.once and announced and self._nothing_left():
                 self._stop.set()
                 return
@@ -292,6 +296,7 @@ class Daemon:
         self.context.router = Router(config, self._facts)
         self.context.services, self.context.outlets = services, outlets
         self.context.inboxes = {inbox.name: inbox for inbox in config.inboxes}
+        self.context.pace.follow(config.providers)
         self.config = config
         await self.inboxes.change(config.inboxes)
         for service in replaced:
@@ -311,9 +316,12 @@ class Daemon:
         self.notifier.extend_timeout(grace_s + STOP_EXTENSION_S)
         await self.inboxes.stop()
         await self.dispatcher.stop(grace_s)
+        await self._save_pace()
+        log.info("stopped; %d documents go on at the next start", len(self.dispatcher.schedule))
+
+    async def _save_pace(self) -> None:
         for (provider, endpoint), model in self.context.pace.changed().items():
             await self.ledger.save_pace(provider, endpoint, model)
-        log.info("stopped; %d documents go on at the next start", len(self.dispatcher.schedule))
 
     # questions
 
