@@ -13,6 +13,10 @@ BOMS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
+TELLING = 8  # bytes beyond ASCII; fewer say nothing, and the commonest encoding is the best guess
+# In the order of how often they are met; rarer ones would win by accident, since nearly all bytes are letters in them.
+LIKELY = ["cp1252", "cp1250", "iso8859_2", "cp1251", "cp1253", "cp1254", "cp1257", "koi8_r", "cp850", "mac_roman",
+          "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"]  # fmt: skip
 CONTROLS = bytes(set(range(32)) - {9, 10, 12, 13, 27}) + b"\x7f"
 
 
@@ -52,11 +56,10 @@ def utf16_without_bom(content: bytes) -> str | None:
     sample = content[:2000]
     if len(sample) < 4 or (len(content) % 2 and len(content) < 2000):
         return None
-    half = len(sample) // 2
-    if sample[1::2].count(0) > half * 0.7 and sample[0::2].count(0) < half * 0.1:
-        return "utf-16-le"
-    if sample[0::2].count(0) > half * 0.7 and sample[1::2].count(0) < half * 0.1:
-        return "utf-16-be"
+    for encoding, text, zeros in (("utf-16-le", sample[0::2], sample[1::2]), ("utf-16-be", sample[1::2], sample[0::2])):
+        controls = sum(byte in CONTROLS for byte in text)
+        if zeros.count(0) > len(zeros) * 0.7 and controls <= len(text) * 0.02:
+            return encoding
     return None
 
 
@@ -82,6 +85,9 @@ def declared_encoding(content: bytes) -> str | None:
 def by_likelihood(content: bytes) -> tuple[str, str]:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(content[:200_000], threshold=0.4).best()
+    foreign = sum(byte > 127 for byte in content[:200_000])
+    if foreign < TELLING:
+        return content.decode("cp1252", "replace"), "cp1252"
+    best = from_bytes(content[:200_000], cp_isolation=LIKELY, threshold=0.4).best()
     encoding = best.encoding if best is not None else "cp1252"
     return content.decode(encoding, "replace"), encoding

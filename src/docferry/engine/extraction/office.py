@@ -1,4 +1,4 @@
-"""DOCX, PPTX, HTML, Markdown and other formats without pages of their own, read by xberg."""
+"""DOCX, HTML, Markdown and other formats without pages of their own, read by xberg."""
 
 from __future__ import annotations
 

@@ -19,7 +19,6 @@ SHEETS = {sniff.XLSX, sniff.XLSM}
 LEGACY = {sniff.DOC, sniff.PPT}
 XBERG = {
     sniff.DOCX,
-    sniff.PPTX,
     sniff.XLS,
     sniff.XLSB,
     "application/rtf",
@@ -28,7 +27,9 @@ XBERG = {
     "application/vnd.oasis.opendocument.spreadsheet",
     "application/vnd.oasis.opendocument.presentation",
 }
-ARCHIVES = {kind for kind in SHEETS | XBERG if "openxml" in kind or "opendocument" in kind or "epub" in kind}
+ARCHIVES = {
+    kind for kind in SHEETS | XBERG | {sniff.PPTX} if "openxml" in kind or "opendocument" in kind or "epub" in kind
+}
 ARCHIVES |= {sniff.XLSM, sniff.XLSB}
 SUPPORTED = "PDF, PNG, JPEG, TIFF, WebP, GIF, DOCX, XLSX, PPTX, HTML, Markdown, CSV, text and e-mail"
 
@@ -63,6 +64,10 @@ def by_kind(path: Path, kind: str, options: ReadOptions) -> Document:
         from docferry.engine.extraction.spreadsheet import read_spreadsheet
 
         return read_spreadsheet(path, kind, options)
+    if kind == sniff.PPTX:
+        from docferry.engine.extraction.slides import read_slides
+
+        return read_slides(path, options)
     if kind in XBERG:
         from docferry.engine.extraction.office import read_office
 

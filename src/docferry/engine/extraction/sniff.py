@@ -138,5 +138,7 @@ def unquoted(line: str) -> str:
 
 
 def prose(lines: list[str], delimiter: str) -> bool:
-    """Whether the commas are those of sentences: followed by a blank nearly everywhere, in few columns."""
-    return delimiter == "," and all(re.search(r",\s", line) for line in lines) and any(len(line) > 60 for line in lines)
+    """Whether the commas are those of sentences: each followed by a blank, and few, or in long lines."""
+    if delimiter != "," or any(re.search(r",\S", line) for line in lines):
+        return False
+    return any(len(line) > 60 or unquoted(line).count(",") < 3 for line in lines)

@@ -61,10 +61,12 @@ def read_spreadsheet(path: Path, media_type: str, options: ReadOptions) -> Docum
 def open_workbook(path: Path, limits: Limits) -> tuple[bool, Workbook]:
     """Whether results of formulas are missing, and the workbook with stored results in place of formulas."""
     from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        return inspect_sheets(path, limits), load_workbook(path, data_only=True, keep_links=False)
-    except MALFORMED as error:
+        with path.open("rb") as file:  # given a path, openpyxl would go by the name's ending
+            return inspect_sheets(path, limits), load_workbook(file, data_only=True, keep_links=False)
+    except (*MALFORMED, InvalidFileException) as error:
         raise CorruptDocument(DAMAGED) from error
 
 

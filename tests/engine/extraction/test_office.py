@@ -1,0 +1,91 @@
+"""Letters, slides, web pages and Markdown."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from io import BytesIO
+
+import pytest
+
+from corpus import office
+from docferry.engine.extraction.errors import CorruptDocument, TooLarge, UnsupportedType
+from docferry.engine.extraction.model import BlockKind
+from docferry.engine.extraction.options import Limits
+from docferry.engine.extraction.read import ReadOptions
+from docferry.engine.extraction.sniff import OLE
+from docferry.engine.render import to_html, to_markdown
+from engine.extraction.reading import SAMPLES, read, tables
+
+
+def test_letter_keeps_headings_lists_table_and_bold() -> None:
+    document = read((SAMPLES / "letter.docx").read_bytes())
+    kinds = [(block.kind, block.text) for block in document.blocks]
+    assert (BlockKind.TITLE, "Offer for harbour lamps") in kinds
+    assert (BlockKind.HEADING, "Delivery") in kinds
+    assert (BlockKind.LIST_ITEM, "Packed in wooden crates") in kinds
+    assert tables(document)[0][2] == ["Pier lamp", "10", "EUR 310.50"]
+    assert "**forty lamps**" in to_markdown(document)
+    assert "<strong>forty lamps</strong>" in to_html(document)
+
+
+def test_slides_are_pages_with_titles_and_notes() -> None:
+    document = read(office.slides_pptx())
+    assert len(document.pages) == 2
+    assert document.pages[1].blocks[0].text == "Timetable"
+    assert document.pages[1].blocks[0].kind is BlockKind.HEADING
+    assert "Mention the subsidy" in to_markdown(document)
+    assert [page.number for page in read(office.slides_pptx(), ReadOptions(pages="2")).pages] == [2]
+
+
+def test_web_page_without_scripts_styles_and_navigation() -> None:
+    document = read((SAMPLES / "page.html").read_bytes())
+    markdown = to_markdown(document)
+    assert "[long table](https://example.org/tides)" in markdown
+    assert "alert" not in markdown
+    assert "navy" not in markdown
+    assert tables(document) == [[["Tide", "Time", "Height"], ["High", "04:12", "5.1 m"], ["Low", "10:27", "0.8 m"]]]
+
+
+def test_hostile_links_and_tags_do_not_come_through() -> None:
+    page = b"<html><body><p><a href='javascript:alert(1)'>click</a> &lt;script&gt;x&lt;/script&gt;</p></body></html>"
+    document = read(page)
+    assert "javascript" not in to_markdown(document)
+    assert "<script>" not in to_html(document)
+
+
+def test_markdown_comes_back_as_it_was() -> None:
+    source = "# Title\n\nSome **bold** text.\n\n- one\n- two\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n"
+    assert to_markdown(read(source.encode())) == source
+
+
+def test_csv_is_one_table_whatever_the_delimiter() -> None:
+    assert tables(read(b'name;note\nA;"x; y"\nB;z\n')) == [[["name", "note"], ["A", "x; y"], ["B", "z"]]]
+
+
+def test_damaged_letter_is_refused() -> None:
+    content = (SAMPLES / "letter.docx").read_bytes()
+    with pytest.raises((CorruptDocument, UnsupportedType)):
+        read(content[: len(content) // 2])
+
+
+def test_archive_that_unpacks_to_too_much_is_refused_unread() -> None:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", b" " * 30_000_000)
+    with pytest.raises(TooLarge, match="unpack"):
+        read(buffer.getvalue())
+    with pytest.raises(TooLarge):
+        read((SAMPLES / "letter.docx").read_bytes(), ReadOptions(limits=Limits(archive_entries=5)))
+
+
+@pytest.mark.skipif(shutil.which("soffice") is not None, reason="LibreOffice is installed")
+def test_old_word_file_names_what_is_missing() -> None:
+    with pytest.raises(UnsupportedType, match="LibreOffice"):
+        read(OLE + b"\0" * 100 + "WordDocument".encode("utf-16-le"))
+
+
+@pytest.mark.parametrize("content", [b"\x7fELF" + b"\0\1\2" * 50, b"MZ\x90\0" + b"\0\3" * 50])
+def test_programs_are_no_documents(content: bytes) -> None:
+    with pytest.raises(UnsupportedType, match="send PDF"):
+        read(content)
