@@ -107,8 +107,8 @@ def is_public(address: str) -> bool:
 
 def name_of_url(url: str) -> str:
     """The last segment of the URL's path, without query: what a document fetched from there is called."""
-    path = url.split("#", 1)[0].split("?", 1)[0].split("://", 1)[-1]
-    return unquote(path.rstrip("/").rsplit("/", 1)[-1])[:NAME_LENGTH] if "/" in path else "document"
+    path = url.split("#", 1)[0].split("?", 1)[0].split("://", 1)[-1].partition("/")[2]
+    return unquote(path.rstrip("/").rsplit("/", 1)[-1])[:NAME_LENGTH] or "document"
 
 
 def source_at(url: str) -> Source:

@@ -93,6 +93,7 @@ def _bind_unix(path: Path) -> tuple[socket.socket, str]:
     previous = os.umask(0o177)
     try:
         listener.bind(str(path))
+        listener.listen(BACKLOG)  # whoever sees the file may connect, and waits until the engine is ready
     except OSError:
         listener.close()
         raise

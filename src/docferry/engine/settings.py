@@ -108,7 +108,8 @@ def _contradiction(settings: EngineSettings) -> str | None:
     if settings.workers < 0:
         return f"settings.workers: found {settings.workers}, wanted 0 (one for each core) or more"
     if settings.limits.memory_bytes < LEAST_MEMORY_BYTES:
-        return f"settings.limits.memory_bytes: found {settings.limits.memory_bytes}, wanted {LEAST_MEMORY_BYTES} or more"
+        found = settings.limits.memory_bytes
+        return f"settings.limits.memory_bytes: found {found}, wanted {LEAST_MEMORY_BYTES} or more"
     if any(not key for key in settings.keys):
         return "settings.keys: an empty key, wanted text"
     if settings.uds is None and not settings.keys and not is_loopback(settings.host):
