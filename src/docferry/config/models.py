@@ -86,7 +86,7 @@ class SidecarConfig(ShortFormed):
             return {"required": True}
         if isinstance(value, list):
             allowed = [item for item in value if item != "required"]
-            return {"allowed": allowed, "required": "required" in value} if allowed else {"required": True}
+            return {**({"allowed": allowed} if allowed else {}), "required": "required" in value}
         return value
 
 
