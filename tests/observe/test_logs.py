@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from systemd.journal import send as systemd_send
+from systemd.journal import send as systemd_send  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 from docferry.errors import UsageError
 from docferry.observe import logs
@@ -107,7 +107,16 @@ def test_the_journal_gets_structured_fields_and_never_the_arguments(tmp_path: Pa
     assert entry["PRIORITY"] == "3"
     assert "CODE_ARGS" not in entry
     assert SECRET not in str(entry)
+    assert entry["MESSAGE"] == "refused: [secret] document=0abc job=j1 provider=pulse attempt=1"
     assert stream.getvalue() == ""
+
+
+def test_a_message_of_several_lines_stays_together() -> None:
+    stream = logged("text")
+    logging.getLogger("docferry.x").error("docferry.yaml:3: wrong\n  3 | pulse\n      ^^^")
+    first, *rest = stream.getvalue().splitlines()
+    assert first.endswith("ERROR   docferry.yaml:3: wrong")
+    assert rest == ["      3 | pulse", "          ^^^"]
 
 
 def test_nothing_is_lost_while_the_journal_is_away(tmp_path: Path) -> None:
@@ -166,10 +175,9 @@ def test_no_way_of_logging_shows_a_secret(secret: str, form: str) -> None:
     if form == "error":
         record.exc_info = (ValueError, ValueError(spelled), None)
     entry = logs.entry_of(record, redactor)
-    assert SECRET_MARK in entry.message
-    shown = "\n".join(
-        [*logs.text_lines(entry, timed=True), logs.json_line(entry), *logs.journal_fields(entry).values()]
-    )
+    assert SECRET_MARK in "".join([entry.sentence, *entry.rest])
+    fields = [str(value) for value in logs.journal_fields(entry).values()]
+    shown = "\n".join([*logs.text_lines(entry, timed=True), logs.json_line(entry), *fields])
     for spelling in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]):
         assert len(spelling) < 6 or spelling not in shown
 
@@ -225,7 +233,7 @@ def test_a_name_cannot_forge_a_line_or_colour_a_terminal() -> None:
     evil = "a\n2026-01-01 00:00:00.000 ERROR   forged\x1b[31m\udcff.pdf"
     logging.getLogger("docferry.x").info("claimed %s", evil, extra={"path": evil})
     text = stream.getvalue()
-    assert text.count("\n") == 1
+    assert [line for line in text.splitlines() if not line.startswith("    ")] == text.splitlines()[:1]
     assert "\x1b" not in text
     assert text.encode()
 

@@ -40,6 +40,9 @@ def shared(possible: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / "config" / "samples" / sample, folder)
     for helper in ("slow_proxy.py", "hung_share.py"):
         shutil.copy(Path(__file__).with_name(helper), folder)
+    if ready := os.environ.get("DOCFERRY_TEST_DEB"):  # while working on these tests: a package built before
+        shutil.copy(ready, folder)
+        return folder
     build = [str(ROOT / "systemd" / "package" / "build-deb"), "--output", str(folder)]
     # Not compressed: it is read once, on this machine.
     done = subprocess.run(build, capture_output=True, text=True, env={**os.environ, "DEB_COMPRESSION": "none"})

@@ -79,12 +79,17 @@ class Machine:
         """Runs a shell script inside, as root or ``user``; fails the test with its output when it fails."""
         shell = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--"] if user else []
         command = ["nsenter", "-t", str(self._init), "-a", "--", *shell, "/bin/bash", "-eu", "-c", script]
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/root"}
+        environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG": "C.UTF-8",
+            "HOME": f"/home/{user}" if user else "/root",
+        }
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=COMMAND_DEADLINE_S, env=environment
         )
         if check and done.returncode != 0:
-            raise AssertionError(f"inside: {script}\nstatus {done.returncode}\n{done.stdout}\n{done.stderr}")
+            said = f"{done.stdout}\n{done.stderr}\n{self.story()}"
+            raise AssertionError(f"inside: {script}\nstatus {done.returncode}\n{said}")
         return done
 
     def ask(self, script: str) -> str:
@@ -101,7 +106,11 @@ class Machine:
 
     def until(self, condition: Callable[[], bool], what: str, deadline_s: float = 30.0) -> None:
         """Waits for a condition; fails with the service's journal when it does not come true."""
-        wait_for(condition, deadline_s, what, lambda: self.run("journalctl --no-pager -n 60", check=False).stdout)
+        wait_for(condition, deadline_s, what, self.story)
+
+    def story(self) -> str:
+        """The latest that the journal has of our services, for a failing test."""
+        return self.run("journalctl --no-pager -n 60 -u 'docferry*'", check=False).stdout
 
     def show(self, unit: str, name: str) -> str:
         """One property of a unit."""

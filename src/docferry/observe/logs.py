@@ -56,9 +56,9 @@ class Entry:
     priority: int  # syslog's, 0 to 7
     level: str
     logger: str
-    message: str
+    sentence: str
     fields: Mapping[str, str]
-    trace: tuple[str, ...]
+    rest: tuple[str, ...]  # further lines of the message, and the traceback
     source: str
     line: int
     function: str
@@ -71,17 +71,18 @@ def entry_of(record: logging.LogRecord, redactor: Redactor) -> Entry:
     fields = {
         field: display(redactor.clean(_field_text(field, value, redactor), names))
         for field, value in given
-        if value is not None
+        if value is not None and value != ""
     }
-    trace = tuple(display(line) for line in redactor.clean(_trace_of(record), names).splitlines())
+    sentence, *rest = redactor.clean(record.getMessage(), names).splitlines() or [""]
+    rest += redactor.clean(_trace_of(record), names).splitlines()
     return Entry(
         at=record.created,
         priority=priority_of(record.levelno),
         level=record.levelname.lower(),
         logger=record.name,
-        message=display(redactor.clean(record.getMessage(), names)),
+        sentence=display(sentence),
         fields=fields,
-        trace=trace,
+        rest=tuple(display(line) for line in rest),
         source=record.pathname,
         line=record.lineno,
         function=record.funcName or "",
@@ -107,10 +108,13 @@ def priority_of(level: int) -> int:
 
 
 def text_lines(entry: Entry, *, timed: bool) -> list[str]:
-    """The entry for a reader: time, level, sentence, fields; then its traceback, indented."""
+    """The entry for a reader: time, level, sentence, fields; then what else there is, indented.
+
+    Only a first line begins at the margin: a newline in a name cannot pass for a line of the log.
+    """
     fields = "".join(f" {field}={_quoted(value)}" for field, value in entry.fields.items())
     head = f"{_local_time(entry.at)} {entry.level.upper():<7} " if timed else ""
-    return [f"{head}{entry.message}{fields}", *(f"    {line}" for line in entry.trace)]
+    return [f"{head}{entry.sentence}{fields}", *(f"    {line}" for line in entry.rest)]
 
 
 def _local_time(moment: float) -> str:
@@ -124,11 +128,11 @@ def _quoted(value: str) -> str:
 
 def json_line(entry: Entry) -> str:
     """The entry as one line of JSON."""
-    members: dict[str, object] = {"time": iso(entry.at), "level": entry.level, "message": entry.message}
+    members: dict[str, object] = {"time": iso(entry.at), "level": entry.level, "message": entry.sentence}
     members |= entry.fields
     members["logger"] = entry.logger
-    if entry.trace:
-        members["trace"] = "\n".join(entry.trace)
+    if entry.rest:
+        members["more"] = "\n".join(entry.rest)
     return json.dumps(members, ensure_ascii=False)
 
 
@@ -198,7 +202,8 @@ class JournalSink(Sink):
         if not self._socket.exists():  # libsystemd would drop the record and report success
             self._fallback.write(entry)
             return
-        self._send("\n".join([entry.message, *entry.trace]), **journal_fields(entry))
+        # The fields stand in the message too: plain journalctl shows nothing else.
+        self._send("\n".join(text_lines(entry, timed=False)), **journal_fields(entry))
 
 
 def configure(
