@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
 
-class JsonResponse(Response):
-    """Compact JSON, UTF-8."""
-
-    media_type = "application/json"
+class JsonResponse(JSONResponse):
+    """Compact JSON, UTF-8; bytes are JSON already."""
 
     def render(self, content: Any) -> bytes:
         return content if isinstance(content, bytes) else encode(content)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import logging
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ from docferry.engine.extraction.model import Document
 from docferry.engine.extraction.options import ReadOptions
 from docferry.engine.extraction.read import read_document
 from docferry.engine.files import write_durably, write_json
+
+log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
@@ -131,7 +134,12 @@ def read(task: Task, document: InputFile, options: ReadOptions) -> Document:
     try:
         return read_document(named_by_content(document.path), options, filename=document.name)
     except ExtractionError as error:
-        raise TaskFailed(CODE_OF_EXTRACTION_ERROR.get(error.code, "PROC_003"), error.message) from error
+        raise TaskFailed(CODE_OF_EXTRACTION_ERROR.get(error.code, "FILE_003"), error.message) from error
+    except (MemoryError, TaskFailed):
+        raise
+    except Exception as error:  # parsers meet damaged documents in ways that nobody has listed
+        log.exception("a parser gave up on a document job=%s", task.id)
+        raise TaskFailed("FILE_003", "the document cannot be read; it may be damaged: export it again") from error
 
 
 def count_pages(document: InputFile) -> int | None:
