@@ -18,7 +18,7 @@ from docferry.rules.known import TEXT, unreadable
 from docferry.rules.pagecount import is_encrypted, page_count
 from docferry.rules.sniff import media_type
 
-PATTERN_TIME_LIMIT_S = 3.0
+PATTERN_TIME_LIMIT_S = 1.0
 
 
 def read_facts(path: Path, names: list[str]) -> dict[str, Json]:
