@@ -1,0 +1,131 @@
+"""A very fast provider in a process of its own: speaks Pulse's asynchronous extract, counts and timestamps everything.
+
+    python tests/bench/fast_server.py
+
+prints its port on the first line and serves until its stdin is closed. ``POST /_script`` sets the job time in
+seconds and forgets what was counted, ``GET /_stats`` tells it. A submission is known by the ``bench-NNNNNNNN`` in
+the first bytes of its document.
+
+It parses just enough HTTP to be faster than everything it is asked by: one read, one write, one line of memory
+for each request. Bodies are counted, not kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+from dataclasses import dataclass, field
+
+MARK = re.compile(rb"bench-(\d{8})")
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+MARKED_BYTES = 8192
+
+_RESULT = {
+    "markdown": "# Invoice\n\n" + "A line of what was read from the page, as long as lines are.\n" * 24,
+    "page_count": 1,
+    "extraction_id": "ex-1",
+    "bounding_boxes": {"Text": [{"id": f"txt-{n}", "content": "a line", "page_number": 1} for n in range(8)]},
+    "plan_info": {"tier": "trial", "pages_used": 1},
+}
+_COMPLETED = json.dumps(_RESULT)
+
+
+@dataclass
+class Counted:
+    """Everything that happened since the last script."""
+
+    job_s: float = 0.0
+    submissions: list[tuple[float, float, int, int]] = field(default_factory=list)  # first byte, end, mark, bytes
+    polls: list[float] = field(default_factory=list)
+    connections: int = 0
+
+
+class Peer(asyncio.Protocol):
+    """One connection, kept alive; one request at a time."""
+
+    def __init__(self, counted: Counted) -> None:
+        self._counted = counted
+        self._head = b""
+        self._left_bytes = -1  # of the body; -1: the head is not complete
+        self._body_bytes = 0
+        self._first_at = 0.0
+        self._start = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._counted.connections += 1
+
+    def data_received(self, data: bytes) -> None:
+        if self._left_bytes < 0:
+            if not self._head:
+                self._first_at = time.time()
+            self._head += data
+            end = self._head.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            data = self._head[end + 4 :]
+            self._head = self._head[:end]
+            found = LENGTH.search(self._head)
+            self._left_bytes = self._body_bytes = int(found[1]) if found else 0
+            if b"100-continue" in self._head:
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if len(self._start) < MARKED_BYTES:
+            self._start += data[: MARKED_BYTES - len(self._start)]
+        self._left_bytes -= len(data)
+        if self._left_bytes <= 0:
+            self._answer()
+
+    def _answer(self) -> None:
+        status, body = self._decide(self._head.split(b" ", 2))
+        head = f"HTTP/1.1 {status} OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        self._transport.write(head.encode() + body)
+        self._head, self._start, self._left_bytes = b"", b"", -1
+
+    def _decide(self, request: list[bytes]) -> tuple[int, bytes]:
+        counted, now = self._counted, time.time()
+        method, target = request[0], request[1]
+        if target == b"/extract":
+            mark = MARK.search(self._start)
+            counted.submissions.append((self._first_at, now, int(mark[1]) if mark else -1, self._body_bytes))
+            number = len(counted.submissions) - 1
+            return 202, b'{"job_id":"job-%d","status":"pending","message":"queued"}' % number
+        if target.startswith(b"/job/job-"):
+            counted.polls.append(now)
+            return 200, self._job(int(target[9:]), now)
+        if target == b"/_stats":
+            shown = {
+                "submissions": counted.submissions,
+                "polls": counted.polls,
+                "connections": counted.connections,
+            }
+            return 200, json.dumps(shown).encode()
+        if target == b"/_count":
+            return 200, b'{"submissions":%d,"polls":%d}' % (len(counted.submissions), len(counted.polls))
+        if method == b"POST" and target == b"/_script":
+            fresh = Counted(**json.loads(self._start))
+            counted.job_s, counted.submissions, counted.polls, counted.connections = fresh.job_s, [], [], 0
+            return 200, b"{}"
+        return 404, b'{"error":{"code":"JOB_001","message":"no such job"}}'
+
+    def _job(self, number: int, now: float) -> bytes:
+        accepted_at = self._counted.submissions[number][1]
+        if now < accepted_at + self._counted.job_s:
+            return b'{"job_id":"job-%d","status":"processing"}' % number
+        return b'{"job_id":"job-%d","status":"completed","result":%s}' % (number, _COMPLETED.encode())
+
+
+async def main() -> None:
+    loop = asyncio.get_running_loop()
+    counted = Counted()
+    server = await loop.create_server(lambda: Peer(counted), "127.0.0.1", 0, backlog=1024)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
