@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -96,23 +97,7 @@ def test_type_of_samples(name: str, kind: str) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_have_a_type(content: bytes) -> None:
-    with zipless_file(content) as path:
-        assert "/" in sniff.media_type(path)
-
-
-class zipless_file:
-    """A file with the content for the length of a ``with``."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-    def __enter__(self) -> Path:
-        import tempfile
-
-        self.file = tempfile.NamedTemporaryFile()
-        self.file.write(self.content)
-        self.file.flush()
-        return Path(self.file.name)
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        assert "/" in sniff.media_type(Path(file.name))

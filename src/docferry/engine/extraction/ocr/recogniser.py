@@ -25,6 +25,7 @@ VOTER_ASPECT = 4  # width over height of what the classifier sees
 MIN_SCORE = 0.5  # below it, what was read is noise; the library's own threshold
 VOTERS = 24  # lines that are asked whether the page stands on its head
 DETECT_SIDE = 1600  # pixels of the longer side in which lines are looked for; at 1280 five-point text is lost
+LEAST_SIDE = 736  # a picture with a shorter side would be blown up by the library, at great cost
 TALL = 1.5  # a box this much higher than wide holds text that runs up or down the page
 CACHED_ENGINES = 1
 
@@ -54,10 +55,15 @@ def ocr(image: Picture, threads: int = 2) -> list[OcrLine]:
 def detect(engine: Any, image: Picture) -> list[Quad]:
     """The boxes of lines of text, in the picture's pixels, their corners from the top left clockwise."""
     import cv2
+    import numpy as np
 
     height, width = image.shape[:2]
     scale = min(1.0, DETECT_SIDE / max(height, width))
     small = image if scale == 1.0 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    below, beside = max(0, LEAST_SIDE - small.shape[0]), max(0, LEAST_SIDE - small.shape[1])
+    if below or beside:
+        paper = [float(value) for value in np.median(small, axis=(0, 1))]
+        small = cv2.copyMakeBorder(small, 0, below, 0, beside, cv2.BORDER_CONSTANT, value=paper)
     boxes = engine(small, use_det=True, use_cls=False, use_rec=False).boxes
     return [] if boxes is None else [to_quad(box, scale) for box in boxes]
 

@@ -1,0 +1,130 @@
+"""The parts of recognition that need no models: words and spaces, ink, rules, the sheet for the layout engine."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFont
+
+from corpus.samples import FONT
+from docferry.engine.extraction.layout import parse_layout
+from docferry.engine.extraction.ocr.characters import part_digits, place_characters, words_of
+from docferry.engine.extraction.ocr.frame import Frame
+from docferry.engine.extraction.ocr.ink import find_ink
+from docferry.engine.extraction.ocr.page import steady_sizes
+from docferry.engine.extraction.ocr.rulings import find_rules
+from docferry.engine.extraction.ocr.sheet import Piece, Rule, sheet_pdf, text_width
+from engine.extraction.reading import pixels
+
+
+def test_words_stand_where_their_characters_were_read() -> None:
+    characters = place_characters("ab cd", [[2, 4], [9, 11]], [1.0, 0.8, 0.9, 0.6, 0.8])
+    first, second = words_of(characters, 14.0)
+    assert (first.text, second.text) == ("ab", "cd")
+    assert first.end < second.start
+    assert second.confidence == pytest.approx(0.7)
+    assert 0 <= first.start < first.end < second.end <= 1
+
+
+def test_overlooked_space_between_digits_is_put_back() -> None:
+    steps = [3, 5, 8, 11, 15, 17, 19, 22, 26, 28, 30, 33]
+    characters = place_characters("DE6650010517", [steps], [1.0] * 12)
+    assert "".join(character.text for character in part_digits(characters)) == "DE665001 0517".replace("DE66", "DE66 ")
+
+
+def test_evenly_set_digits_stay_together() -> None:
+    characters = place_characters("2026", [[2, 4, 6, 9]], [1.0] * 4)
+    assert "".join(character.text for character in part_digits(characters)) == "2026"
+
+
+def test_counts_that_do_not_match_give_no_places() -> None:
+    assert place_characters("abc", [[1, 2]], [1.0] * 3) == []
+
+
+def drawn(text: str, size: int = 40, rule: bool = False) -> tuple[Image.Image, tuple[int, int, int, int]]:
+    """A line of text with much room about it, and where its ink is."""
+    picture = Image.new("L", (700, 90), 255)
+    draw = ImageDraw.Draw(picture)
+    draw.text((60, 20), text, fill=0, font=ImageFont.truetype(FONT, size))
+    box = Image.eval(picture, lambda value: 255 - value).getbbox()
+    assert box is not None
+    if rule:
+        draw.line((0, 3, 700, 3), fill=0, width=2)
+        draw.line((8, 0, 8, 90), fill=0, width=2)
+    return picture, box
+
+
+@pytest.mark.parametrize("rule", [False, True])
+def test_ink_is_found_within_two_pixels_even_beside_ruled_lines(rule: bool) -> None:
+    picture, box = drawn("Growing 1,250", rule=rule)
+    ink = find_ink(pixels(picture))
+    assert ink is not None
+    found = (ink.left * 700, ink.top * 90, ink.right * 700, ink.bottom * 90)
+    assert found == pytest.approx(box, abs=2)
+
+
+def test_light_letters_on_dark_ground_have_ink_too() -> None:
+    picture, box = drawn("Total due")
+    ink = find_ink(pixels(Image.eval(picture, lambda value: 255 - value)))
+    assert ink is not None
+    assert ink.left * 700 == pytest.approx(box[0], abs=2)
+
+
+def test_empty_picture_has_no_ink() -> None:
+    assert find_ink(np.full((40, 200, 3), 250, dtype=np.uint8)) is None
+
+
+def test_rules_of_a_grid_are_found_where_they_are() -> None:
+    picture = Image.new("L", (1000, 1400), 255)
+    draw = ImageDraw.Draw(picture)
+    for y in (200, 260, 320):
+        draw.line((100, y, 800, y), fill=0, width=3)
+    for x in (100, 450, 800):
+        draw.line((x, 200, x, 320), fill=0, width=3)
+    rules = find_rules(pixels(picture), Frame(1000, 1400, 0, 0.0))
+    level = sorted(round(rule.top, -1) for rule in rules if rule.right - rule.left > 500)
+    plumb = sorted(round(rule.left, -1) for rule in rules if rule.bottom - rule.top > 100)
+    assert level == [200, 260, 320]
+    assert plumb == [100, 450, 800]
+
+
+@pytest.mark.parametrize("size", [6, 10, 28])
+@pytest.mark.parametrize("stretch", [0.8, 1.0, 1.25])
+def test_words_of_a_sheet_stay_whole(size: float, stretch: float) -> None:
+    words = ["Northwind", "illicit", "WWW.willi.com", "1,111.11", "Ijsselmeer", "fffi"]
+    pieces = [
+        Piece(word, 60, 60 + stretch * text_width(word) * size, 80 + place * 3 * size, size)
+        for place, word in enumerate(words)
+    ]
+    page = parse_layout(sheet_pdf(842, 842, pieces)).pages[0]
+    assert [item.text for item in page.text_items] == words
+
+
+def test_sheet_gives_back_text_place_and_grid() -> None:
+    cells = {"a1": (110, 215), "b1": (310, 215), "a2": (110, 235), "b2": (310, 235)}
+    pieces = [Piece("Ærøskøbing žluť", 72, 250, 100, 12)]
+    pieces += [Piece(text, left, left + 15, baseline, 10) for text, (left, baseline) in cells.items()]
+    rules = [Rule(100, y, 500, y) for y in (200, 220, 240)] + [Rule(x, 200, x, 240) for x in (100, 300, 500)]
+    page = parse_layout(sheet_pdf(595, 842, pieces, rules)).pages[0]
+    text = page.text_items[0]
+    assert text.text == "Ærøskøbing žluť"
+    assert (text.x, text.x + text.width) == pytest.approx((72, 250), abs=1)
+    assert text.y < 100 < text.y + text.height + 1
+    table = next(block for block in page.blocks or [] if block.kind == "table")
+    assert [[cell.text for cell in row] for row in [table.header or [], *(table.rows or [])] if row] == [
+        ["a1", "b1"],
+        ["a2", "b2"],
+    ]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.text(min_size=1, max_size=30))
+def test_any_text_makes_a_sheet_that_can_be_read(text: str) -> None:
+    assert parse_layout(sheet_pdf(300, 300, [Piece(text, 10, 200, 100, 10)])).pages
+
+
+def test_sizes_near_the_common_one_are_the_common_one() -> None:
+    assert steady_sizes([10.2, 9.7, 10.0, 10.9, 19.8], [40, 40, 40, 5, 8])[:4] == [10.0] * 4
+    assert steady_sizes([10.0, 20.0], [40, 7])[1] == pytest.approx(20, rel=0.13)
