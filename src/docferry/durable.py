@@ -27,7 +27,7 @@ from typing import Self
 
 from docferry.errors import OutboxUnavailable
 from docferry.failpoints import failpoint
-from docferry.folders import Folder, chunks_of, open_source, rename_new, sha256_of, translated
+from docferry.folders import Folder, chunks_of, is_there, open_source, rename_new, sha256_of, translated
 from docferry.models import display
 
 TEMPORARY_PREFIX = ".docferry-"
@@ -257,6 +257,12 @@ def write_set(
             temporary.discard()
 
 
+def clear_set(folder: Folder, items: int, token: str) -> None:
+    """Removes what an interrupted ``write_set`` of so many items may have left under hidden names."""
+    for part in (*range(items), "seal"):
+        folder.remove(temporary_name(f"{token}-{part}"))
+
+
 def _publish_set(folder: Folder, temporaries: Sequence[_Temporary], names: Sequence[str], *, overwrite: bool) -> None:
     """Renames the set, syncs, renames the seal, syncs. The order on disk is the promise."""
     try:
@@ -325,7 +331,8 @@ def _rename_or_finish(here: Folder, source: str, there: Folder, target: str) -> 
 
 
 def _copy(here: Folder, source: str, there: Folder, target: str) -> None:
-    hidden = copy_hidden(here, source, there)
+    token = hashlib.sha256(os.fsencode(f"{here.path / source}\n{target}")).hexdigest()[:20]
+    hidden = copy_hidden(here, source, there, token)
     try:
         rename_new(there, hidden, there, target)
     except FileExistsError:
@@ -362,11 +369,11 @@ def remove(path: Path) -> None:
 def remove_tree(path: Path) -> None:
     """Removes a folder and everything in it, durably; harmless when it is gone already. Never follows links."""
     with translated(path, "remove"):
-        while os.path.lexists(path):
+        while is_there(path):
             with suppress(FileNotFoundError):  # someone else removes from it too: look again
                 shutil.rmtree(path)
             failpoint("durable.tree-removed")
-    if path.parent.exists():
+    if is_there(path.parent):
         with Folder(path.parent) as parent:
             parent.sync()
 

@@ -87,6 +87,9 @@ class Folder:
         """Makes creations, renames and removals in this folder survive power loss."""
         try:
             os.fsync(self.fd)
+            # XFS drops a rename when it shuts down on an I/O error, and then says of the folder's fsync that all is
+            # well; it is asking for the folder's status that fails.
+            os.fstat(self.fd)
         except OSError as error:
             # Some network and FUSE filesystems cannot sync a folder; there is nothing more one could do there.
             if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
@@ -157,13 +160,30 @@ def chunks_of(descriptor: int) -> Iterator[bytes]:
 def sha256_of(folder: Folder, name: str) -> str | None:
     """The sha256 of the regular file of this name; None where there is none, or none that we may read."""
     digest = hashlib.sha256()
-    try:
-        with open_file(folder, name) as descriptor:
-            for chunk in chunks_of(descriptor):
-                digest.update(chunk)
-    except (FileNotFoundError, NotRegular, PermissionError):
-        return None
+    with translated(folder.path / name, "read"):
+        try:
+            with open_file(folder, name) as descriptor:
+                for chunk in chunks_of(descriptor):
+                    digest.update(chunk)
+        except (FileNotFoundError, NotRegular, PermissionError):
+            return None
     return digest.hexdigest()
+
+
+def is_there(path: Path) -> bool:
+    """Whether anything has this path. OutboxUnavailable where nobody can tell, which is not the same as no."""
+    with translated(path, "look at"):
+        try:
+            os.lstat(path)
+        except FileNotFoundError:
+            return False
+    return True
+
+
+def sha256_of_file(path: Path) -> str | None:
+    """The same for a file by its path; no link in its last component is followed."""
+    with Folder(path.parent) as folder:
+        return sha256_of(folder, path.name)
 
 
 def rename_new(here: Folder, source: str, there: Folder, target: str) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from docferry.durable import Item, Written, write_set
+from docferry.durable import Item, Written, clear_set, write_set
 from docferry.errors import OutboxError
 from docferry.failpoints import failpoint
 from docferry.folders import Folder, NotRegular, chunks_of, open_file, sha256_of, translated
@@ -98,12 +98,13 @@ class Outbox:
         folders, name = _split(base)
         _refuse_bad_suffixes(outputs)
         token = _token(receipt, base)
-        with self.root.folder(folders) as folder:
+        with self.root.folder(folders) as folder, translated(folder.path / name, "deliver"):
             delivered = _delivered_before(folder, name, outputs, receipt)
             if delivered is None:
                 replace = self._make_way(folder, name, receipt, token, replace=replace)
                 delivered = self._write(folder, name, outputs, receipt, token, replace=replace)
             else:
+                clear_set(folder, len(outputs), token)
                 folder.sync()  # the crash may have come between the receipt's rename and this
             _remove_replaced(folder, name, token, keep={file.path.name for file in delivered})
         return delivered

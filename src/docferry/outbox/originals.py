@@ -15,7 +15,7 @@ from pathlib import Path
 from docferry.durable import copy_hidden, replace, temporary_name
 from docferry.errors import OutboxError
 from docferry.failpoints import failpoint
-from docferry.folders import NOT_SUPPORTED, Folder, rename_new, sha256_of, translated
+from docferry.folders import NOT_SUPPORTED, Folder, is_there, rename_new, sha256_of, translated
 from docferry.models import Document, Json, display
 from docferry.outbox.failure import ERROR_SUFFIX
 from docferry.outbox.names import first_free, numbered_file, safe_path, with_suffix
@@ -56,7 +56,7 @@ def _put(document: Document, root: Root, folders: list[str], name: str) -> Path:
     source = Path(document.work_path)
     token = hashlib.sha256(document.id.encode()).hexdigest()[:20]
     with root.folder(folders) as there:
-        if os.path.lexists(source):
+        if is_there(source):
             with Folder(source.parent) as here, translated(source, "move"):
                 found = _put_source(document, here, source.name, there, name, token)
         else:

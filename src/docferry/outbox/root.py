@@ -18,10 +18,11 @@ from pathlib import Path
 from docferry.durable import create
 from docferry.errors import OutboxError, OutboxUnavailable
 from docferry.failpoints import failpoint
-from docferry.folders import Folder, outbox_error, translated
+from docferry.folders import Folder, is_there, outbox_error, translated
 from docferry.models import display
 
 MARKER = ".docferry-folder"
+_MARKER_WRITER = "marker"
 _MARKER_TEXT = b"docferry writes into this folder and knows it by this file.\n"
 
 _SYNCED_MAX = 10_000  # folders remembered as durable; forgetting one costs a sync
@@ -48,10 +49,11 @@ class Root:
                 self.path.mkdir(parents=True, exist_ok=True)
             except OSError as error:  # FileExistsError too: something that is no folder has the name
                 raise outbox_error(error, self.path, "create") from error
-            create(self.path / MARKER, _MARKER_TEXT, mode=self.mode, group=self.group, token="marker")
-        elif not (self.path / MARKER).exists():
+            create(self.path / MARKER, _MARKER_TEXT, mode=self.mode, group=self.group, token=_MARKER_WRITER)
+        elif not is_there(self.path / MARKER):
             raise self._offline("its marker is missing")
-        self._device = self.path.stat().st_dev
+        with translated(self.path, "look at"):
+            self._device = self.path.stat().st_dev
 
     def open(self) -> Folder:
         """The root itself, open; OutboxUnavailable when it is offline."""
@@ -70,7 +72,8 @@ class Root:
         return folder
 
     def _check(self, folder: Folder) -> None:
-        device = os.fstat(folder.fd).st_dev
+        with translated(folder.path, "look at"):
+            device = os.fstat(folder.fd).st_dev
         if device != self._device:
             # A share mounted again may have a new number; its marker tells it from an empty mount point.
             if not folder.exists(MARKER):
@@ -101,9 +104,10 @@ class Root:
         created = self._create(parent, name)
         child = Folder(path, fd=_open_below(parent, name))
         try:
-            if created:
-                self._set_owner_and_mode(child)
-            self._sync_once(parent, child)
+            with translated(path, "set up"):
+                if created:
+                    self._set_owner_and_mode(child)
+                self._sync_once(parent, child)
         except BaseException:
             os.close(child.fd)
             raise
@@ -130,14 +134,13 @@ class Root:
 
     def _set_owner_and_mode(self, child: Folder) -> None:
         status = os.fstat(child.fd)
-        with translated(child.path, "set group and mode of"):
-            if self.group is not None and status.st_gid != self.group:
-                os.fchown(child.fd, -1, self.group)
-            if self.mode is not None:
-                wanted = 0o700 | self.mode | (self.mode & 0o444) >> 2 | status.st_mode & stat.S_ISGID
-                # A hardened service may not set the set-group bit, not even the one that the folder inherited.
-                with suppress(PermissionError):
-                    os.fchmod(child.fd, wanted)
+        if self.group is not None and status.st_gid != self.group:
+            os.fchown(child.fd, -1, self.group)
+        if self.mode is not None:
+            wanted = 0o700 | self.mode | (self.mode & 0o444) >> 2 | status.st_mode & stat.S_ISGID
+            # A hardened service may not set the set-group bit, not even the one that the folder inherited.
+            with suppress(PermissionError):
+                os.fchmod(child.fd, wanted)
 
 
 def _open_below(parent: Folder, name: str) -> int:
