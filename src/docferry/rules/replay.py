@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docferry.config.models import Config
-from docferry.models import Document, Json, Plan
+from docferry.models import Document, DocumentState, Json, Plan
 from docferry.rules.evaluate import RuleSet
 from docferry.rules.known import cheap_facts, without_unreadable
 from docferry.rules.route import ReadsFacts
@@ -44,7 +44,7 @@ async def replay(config: Config, documents: Iterable[Document], reader: ReadsFac
     rerouted, untold, count = [], [], 0
     for document in documents:
         count += 1
-        before = _words(document.plan, ignored=False)
+        before = _words(document.plan, ignored=document.state is DocumentState.SKIPPED)
         if document.inbox not in inboxes:
             untold.append(_changed(document, before, f"the inbox {document.inbox} is gone"))
             continue
