@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.work import VALID, read, write
-from docferry.config import KeySource, Rate, Secret, find_config, load
+from docferry.config import KeySource, Rate, Secret, find_config, load, state_folder
 from docferry.config.units import Interval
 from docferry.errors import ConfigError, UsageError
 
@@ -116,6 +116,13 @@ def test_without_state_systemds_folder_is_used_else_the_users(
     path = write(tmp_path, VALID.replace("state: ./state\n", ""))
 
     assert load(path, environ=environ).state == Path(state)
+
+
+@pytest.mark.parametrize("wrong", ["rules: [5]\n", "inboxes: no\nwat: 1\n"])
+def test_the_state_folder_is_found_whatever_else_is_wrong(tmp_path: Path, wrong: str) -> None:
+    assert state_folder(write(tmp_path, wrong + "state: ./here\n"), environ={}) == tmp_path / "here"
+    assert state_folder(write(tmp_path, wrong), environ={"HOME": "/home/a"}) == Path("/home/a/.local/state/docferry")
+    assert state_folder(write(tmp_path, "state: [\n"), environ={"STATE_DIRECTORY": "/s"}) == Path("/s")
 
 
 def test_rules_of_rules_d_come_before_those_of_the_main_file_in_name_order(tmp_path: Path) -> None:

@@ -6,11 +6,14 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from config.work import VALID, write
 from daemons import SAMPLES, Ferry, wait_for
+from docferry.daemon.control import ask
+from docferry.daemon.sockets import CONTROL, socket_path
 from docferry.rules.reload import ConfigWatcher
 
 RULE = "rules: [{name: extra, when: {name: x}, provider: local}]"
@@ -100,21 +103,25 @@ def test_other_files_are_none_of_its_business(tmp_path: Path) -> None:
     assert not watcher.changed()
 
 
+def _status(ferry: Ferry) -> Any:
+    """What the daemon itself says, whatever the file says meanwhile."""
+    return ask(socket_path(ferry.state, CONTROL), {"do": "status"})
+
+
 def test_an_edit_takes_effect_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
     good = {"name": "everything", "provider": "local", "deliver": {"formats": ["markdown"]}}
     with Ferry(tmp_path, {"rules": [good]}).start() as ferry:
         (tmp_path / "rules.d").mkdir()
         (tmp_path / "rules.d" / "a.yaml").write_text("rules: [{name: broken, provder: local}]")
-        wait_for(lambda: "provder" in str(ferry.ask("status")), saying=ferry.log_text)
+        wait_for(lambda: "provder" in str(_status(ferry)), saying=ferry.log_text)
         assert ferry.command("check").returncode == 2
         assert "rules.d/a.yaml:1:24: rules[0].provder: unknown key provder" in ferry.command("check").stderr
         shutil.copy(SAMPLES / "notes.txt", ferry.inbox / "before.txt")
         wait_for((ferry.outbox / "before.txt.receipt.json").exists, saying=ferry.log_text)
 
-        (tmp_path / "rules.d" / "a.yaml").write_text(
-            "rules: [{name: by name, when: {name: 'aft*'}, provider: local, deliver: {formats: [json]}}]"
-        )
-        wait_for(lambda: "provder" not in str(ferry.ask("status")), saying=ferry.log_text)
+        mended = "{name: by name, when: {name: 'aft*'}, provider: local, deliver: {formats: [json]}}"
+        (tmp_path / "rules.d" / "a.yaml").write_text(f"rules: [{mended}]")
+        wait_for(lambda: "provder" not in str(_status(ferry)), saying=ferry.log_text)
         shutil.copy(SAMPLES / "notes.txt", ferry.inbox / "after.txt")
         wait_for((ferry.outbox / "after.txt.receipt.json").exists, saying=ferry.log_text)
 

@@ -1,7 +1,7 @@
 """YAML to frozen values, with every message an operator will see."""
 
 from docferry.config.keys import KeySource, Secret
-from docferry.config.load import find_config, load, rules_files
+from docferry.config.load import find_config, load, rules_files, state_folder
 from docferry.config.models import (
     AlertsConfig,
     Config,
@@ -41,4 +41,5 @@ __all__ = [
     "find_config",
     "load",
     "rules_files",
+    "state_folder",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from docferry.config.models import Config, ConfigFile, RulesFile
 from docferry.config.parts import Part, read_part
 from docferry.config.problems import Problem
 from docferry.config.written import Written
+from docferry.config.yamlsource import read_source
 from docferry.errors import ConfigError, UsageError
 
 NAME = "docferry.yaml"
@@ -54,6 +56,15 @@ def load(path: Path, *, environ: Mapping[str, str]) -> Config:
         ordered = sorted(dict.fromkeys(problems), key=lambda problem: _order(problem, path.name))
         raise ConfigError([str(problem) for problem in ordered])
     return _resolve(path, written, environ)
+
+
+def state_folder(path: Path, *, environ: Mapping[str, str]) -> Path:
+    """Where the ledger is, also when something else in the configuration is wrong: a running daemon is found there."""
+    data = read_source(path.absolute(), path.name).data
+    state = data.get("state") if isinstance(data, dict) else None
+    if isinstance(state, str) and state and "\0" not in state:
+        return path.absolute().parent / Path(os.path.expanduser(state))  # noqa: PTH111 (an unknown user is no error)
+    return user_state(environ)
 
 
 def _order(problem: Problem, main: str) -> tuple[bool, str, int, int]:
