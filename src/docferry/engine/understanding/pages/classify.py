@@ -20,6 +20,7 @@ from docferry.engine.understanding.pages.texts import PageText, page_texts
 log = logging.getLogger(__name__)
 
 OTHER = "Other"
+_TITLE_WEIGHT = 0.15
 _SHARPNESS = 14.0  # turns differences of similarity into shares
 _MIN_NEARNESS = 0.12  # a page less near than this to its best category is something else
 _MIN_ABOVE_USUAL = 0.05
@@ -52,7 +53,7 @@ def classify_texts(
     near = nearness(pages, categories)
     bonus = named(pages, categories)
     titles = np.array([[_is_titled(kinds.get(page.number), topic) for topic in categories] for page in pages])
-    scores = centred(near, categories) + np.maximum(bonus, 0.3 * titles)
+    scores = centred(near, categories) + _TITLE_WEIGHT * np.maximum(bonus, 2.0 * titles)
     return [
         _classified(page, categories, near[row], scores[row], bool((bonus[row] > 0).any() or titles[row].any()), kinds)
         for row, page in enumerate(pages)

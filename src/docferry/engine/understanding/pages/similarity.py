@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 _BEST_WINDOWS = 3
 _HEADING_WEIGHT = 0.35
-_NAMED_BONUS = 0.15  # for a heading that bears the topic's name, or says the page is of that kind of document
-_PRIOR_PAGES = 6.0  # what the general texts count for, in pages, when a topic's usual nearness is estimated
+_NAMED_BONUS = 1.0  # for a heading that bears the topic's name, or says the page is of that kind of document
+_MAX_PARTS = 12
+_SMALL_SPREAD = 0.05
+_PRIOR_PAGES = 2.0  # what the general texts count for, in pages, when a topic's usual nearness is estimated
 # What business pages say, whatever their topic: how near these come to a topic is how near any page comes to it.
 _GENERAL_TEXTS = (
     "The parties agree to the following provisions.",
@@ -38,32 +40,35 @@ _GENERAL_TEXTS = (
 
 
 def nearness(pages: Sequence[PageText], topics: Sequence[Topic]) -> Matrix:
-    """Cosine similarity of each page (row) to each topic (column), with headings counted more than running text."""
-    topic_vectors = _topic_vectors(topics)
+    """Similarity of each page (row) to each topic (column), with headings counted more than running text."""
     result = np.zeros((len(pages), len(topics)))
-    texts = [text for page in pages for text in (*page.headings, *page.windows)]
-    vectors = embeddings.embed(texts)
+    vectors = embeddings.embed([text for page in pages for text in (*page.headings, *page.windows)])
+    near = _to_topics(vectors, topics)
     at = 0
     for row, page in enumerate(pages):
         count = len(page.headings) + len(page.windows)
-        near = vectors[at : at + count] @ topic_vectors.T
-        at += count
         if count:
-            result[row] = _of_page(near[: len(page.headings)], near[len(page.headings) :])
+            result[row] = _of_page(near[at : at + len(page.headings)], near[at + len(page.headings) : at + count])
+        at += count
     return result
 
 
-def _topic_vectors(topics: Sequence[Topic]) -> Matrix:
-    """A topic's direction: between its name and its name with the description."""
-    names = embeddings.embed([labels.words_of_name(topic.name) for topic in topics])
-    whole = embeddings.embed([_whole(topic) for topic in topics])
-    mixed = names + 2 * whole
-    return np.asarray(mixed / np.linalg.norm(mixed, axis=1, keepdims=True), np.float64)
+def _to_topics(vectors: embeddings.Vectors, topics: Sequence[Topic]) -> Matrix:
+    """Similarity of each text to each topic: between that to the nearest of the topic's wordings and that to all."""
+    columns = []
+    for topic in topics:
+        near = vectors @ embeddings.embed(_wordings(topic)).T
+        columns.append((near.max(axis=1) + near.mean(axis=1)) / 2)
+    return np.asarray(np.stack(columns, axis=1), np.float64)
 
 
-def _whole(topic: Topic) -> str:
+def _wordings(topic: Topic) -> list[str]:
+    """The name, the description with it, and each of the things that the description lists."""
     name = labels.words_of_name(topic.name)
-    return f"{name}. {topic.description}" if topic.description else name
+    if not topic.description:
+        return [name]
+    listed = [part.strip() for part in re.split(r"[,;.]| and ", topic.description) if part.strip()]
+    return list(dict.fromkeys([name, f"{name}. {topic.description}", *listed[:_MAX_PARTS]]))
 
 
 def _of_page(headings: Matrix, windows: Matrix) -> Matrix:
@@ -106,9 +111,15 @@ def centred(near: Matrix, topics: Sequence[Topic]) -> Matrix:
     What is usual is learned from the document's own pages and from texts about nothing in particular; the latter
     keep a short document, or one with a single topic, from having its own topic explained away.
     """
-    general = embeddings.embed(_GENERAL_TEXTS) @ _topic_vectors(topics).T
+    general = _to_topics(embeddings.embed(_GENERAL_TEXTS), topics)
     usual = (near.sum(axis=0) + _PRIOR_PAGES * general.mean(axis=0)) / (len(near) + _PRIOR_PAGES)
     return np.asarray(near - usual, np.float64)
+
+
+def levelled(scores: Matrix) -> Matrix:
+    """Centred scores on one scale: topics differ in how far their own pages stand out from the others."""
+    spread = np.sqrt((scores**2).mean(axis=0))
+    return np.asarray(scores / (spread + _SMALL_SPREAD), np.float64)
 
 
 def smoothed(scores: Matrix, weight: float) -> Matrix:

@@ -17,13 +17,13 @@ from docferry.engine.understanding.answers import Topic
 from docferry.engine.understanding.llm.errors import LanguageModelError
 from docferry.engine.understanding.llm.model import LanguageModel
 from docferry.engine.understanding.llm.pages import ask_for_topics
-from docferry.engine.understanding.pages.similarity import centred, named, nearness, smoothed
+from docferry.engine.understanding.pages.similarity import centred, levelled, named, nearness, smoothed
 from docferry.engine.understanding.pages.texts import PageText, page_texts
 
 log = logging.getLogger(__name__)
 
 _NEIGHBOUR_WEIGHT = 0.15
-_NOTHING_NEAR = 0.08  # a cosine below this is that of unrelated texts
+_NOTHING_NEAR = 0.0  # what has nothing to do with each other has cosines about this
 
 
 def split_pages(document: Document, topics: Sequence[Topic], llm: LanguageModel | None = None) -> dict[str, list[int]]:
@@ -49,7 +49,7 @@ def assign(pages: Sequence[PageText], topics: Sequence[Topic]) -> list[str | Non
         return [None] * len(pages)
     near = nearness(pages, topics)
     bonus = named(pages, topics)
-    scores = smoothed(centred(near, topics) + bonus, _NEIGHBOUR_WEIGHT)
+    scores = smoothed(levelled(centred(near, topics)) + bonus, _NEIGHBOUR_WEIGHT)
     assigned: list[str | None] = []
     for row, page in enumerate(pages):
         is_unlike_all = near[row].max() < _NOTHING_NEAR and not bonus[row].any()

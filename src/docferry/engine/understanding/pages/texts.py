@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from docferry.engine.extraction.model import BlockKind, Document, Page
 from docferry.engine.understanding import labels
 
-WINDOW_CHARACTERS = 360
-MAX_WINDOWS = 40  # of one page: a longer page is sampled evenly
+WINDOW_CHARACTERS = 100  # about a sentence: longer texts blur what they speak of
+MAX_WINDOWS = 60  # of one page: a longer page is sampled evenly
 _RUNNING = frozenset({BlockKind.HEADER, BlockKind.FOOTER, BlockKind.PAGE_NUMBER})
 _HEADINGS = frozenset({BlockKind.TITLE, BlockKind.HEADING})
 _MAX_HEADING = 200
+_MAX_SENTENCE = 400
 _REPEATED_SHARE = 0.6  # a line on so many pages is a running title that the reader did not notice
 
 
@@ -74,7 +75,7 @@ def _page_text(page: Page, repeated: frozenset[str]) -> PageText:
 
 
 def _windows(paragraphs: Sequence[str]) -> list[str]:
-    """Pieces of about a window's size that end at sentences where they can."""
+    """Pieces of a sentence or several short ones; a sentence longer than a window is a piece of its own."""
     windows: list[str] = []
     current = ""
     for sentence in (piece for text in paragraphs for piece in _sentences(text)):
@@ -92,5 +93,5 @@ def _windows(paragraphs: Sequence[str]) -> list[str]:
 def _sentences(text: str) -> list[str]:
     pieces = []
     for sentence in re.split(r"(?<=[.!?;])\s+", text):
-        pieces += [sentence[at : at + WINDOW_CHARACTERS] for at in range(0, len(sentence), WINDOW_CHARACTERS)]
+        pieces += [sentence[at : at + _MAX_SENTENCE] for at in range(0, len(sentence), _MAX_SENTENCE)]
     return pieces

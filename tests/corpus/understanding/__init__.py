@@ -1,0 +1,1 @@
+"""Documents with known answers for what the engine understands of them."""
