@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from docferry.engine.extraction.layout import parse_layout
 from docferry.engine.extraction.ocr.characters import part_digits, place_characters, words_of
 from docferry.engine.extraction.ocr.frame import Frame
 from docferry.engine.extraction.ocr.ink import find_ink
+from docferry.engine.extraction.ocr.lines import Blank
 from docferry.engine.extraction.ocr.page import steady_sizes
 from docferry.engine.extraction.ocr.rulings import find_rules
 from docferry.engine.extraction.ocr.sheet import Piece, Rule, sheet_pdf, text_width
@@ -28,15 +31,22 @@ def test_words_stand_where_their_characters_were_read() -> None:
     assert 0 <= first.start < first.end < second.end <= 1
 
 
+def parted(text: str, steps: list[int], blanks: Sequence[Blank]) -> str:
+    characters = place_characters(text, [steps], [1.0] * len(text))
+    return "".join(character.text for character in part_digits(characters, 30.0, blanks))
+
+
 def test_overlooked_space_between_digits_is_put_back() -> None:
-    steps = [3, 5, 8, 11, 15, 17, 19, 22, 26, 28, 30, 33]
-    characters = place_characters("DE6650010517", [steps], [1.0] * 12)
-    assert "".join(character.text for character in part_digits(characters)) == "DE665001 0517".replace("DE66", "DE66 ")
+    steps = [3, 5, 7, 9, 12, 14, 16, 18]
+    between = Blank(10 / 30, 11.8 / 30, 0.5)
+    assert parted("50010517", steps, [between]) == "5001 0517"
+    assert parted("50010517", [3, 5, 7, 9, 11, 13, 15, 17], [Blank(9.9 / 30, 11.4 / 30, 0.7)]) == "5001 0517"
 
 
-def test_evenly_set_digits_stay_together() -> None:
-    characters = place_characters("2026", [[2, 4, 6, 9]], [1.0] * 4)
-    assert "".join(character.text for character in part_digits(characters)) == "2026"
+def test_white_about_a_one_is_no_space() -> None:
+    assert parted("2011", [2, 4, 6, 8], [Blank(7 / 30, 8 / 30, 0.43)]) == "2011"
+    assert parted("14,233.53", [1, 3, 5, 7, 8, 11, 12, 14, 16], []) == "14,233.53"
+    assert parted("AB", [2, 9], [Blank(4 / 30, 8 / 30, 2.0)]) == "AB"
 
 
 def test_counts_that_do_not_match_give_no_places() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 GAP = 0.12  # of the crop's height: an i's dot or an accent is nearer than this to its letter, a ruled line is not
 CENTRE = (0.3, 0.7)  # the rows of the crop that hold a part of the text for certain
 LEAST_CONTRAST = 25
+LEAST_BLANK = 0.3  # of the ink's height: about what a space leaves between two letters
 
 SHORT = set("acemnorsuvwxzæœøıαεικνορςστυω·-–—=+~<>.,;:_")
 DESCENDING = set("gjpqyçşţąęßQ,;()[]{}|@$§/µ")
@@ -27,7 +29,7 @@ def find_ink(crop: Picture) -> Ink | None:
     import cv2
     import numpy as np
 
-    from docferry.engine.extraction.ocr.lines import Ink
+    from docferry.engine.extraction.ocr.lines import Blank, Ink
 
     grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
     threshold, dark = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
@@ -45,7 +47,13 @@ def find_ink(crop: Picture) -> Ink | None:
     columns = np.flatnonzero(letters.any(axis=0))
     if not len(columns):
         return None
-    return Ink(float(columns[0]) / width, top / height, float(columns[-1] + 1) / width, bottom / height)
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    blanks = tuple(
+        Blank((first + 1) / width, second / width, (second - first - 1) / (bottom - top))
+        for first, second in pairwise(columns.tolist())
+        if second - first - 1 >= LEAST_BLANK * (bottom - top)
+    )
+    return Ink(left / width, top / height, right / width, bottom / height, blanks)
 
 
 def band(rows: Flags, gap: int) -> tuple[int, int] | None:

@@ -18,6 +18,14 @@ class LineWord(NamedTuple):
     confidence: float
 
 
+class Blank(NamedTuple):
+    """Columns of a line without ink: where, in fractions of its length, and how wide, in heights of its ink."""
+
+    start: float
+    end: float
+    width: float
+
+
 class Ink(NamedTuple):
     """Where the ink of a line is within its quad, in fractions of the quad's length and height."""
 
@@ -25,6 +33,7 @@ class Ink(NamedTuple):
     top: float
     right: float
     bottom: float
+    blanks: tuple[Blank, ...] = ()
 
 
 # Where it cannot be seen: the recogniser's boxes are inflated until neighbouring rows touch.

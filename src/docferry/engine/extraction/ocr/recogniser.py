@@ -112,10 +112,11 @@ def read_crops(engine: Any, quads: list[Quad], crops: list[Picture], on_head: bo
     ):
         if text.strip() and score >= MIN_SCORE:
             characters = place_characters(text, info.word_cols, info.confs)
-            spaced = part_digits(characters)
+            ink = find_ink(picture) or TYPICAL_INK
+            spaced = part_digits(characters, float(info.line_txt_len), ink.blanks)
             text = "".join(character.text for character in spaced) if spaced else text
             words = words_of(spaced, float(info.line_txt_len))
-            lines.append(OcrLine(quad, text.strip(), float(score), words, find_ink(picture) or TYPICAL_INK))
+            lines.append(OcrLine(quad, text.strip(), float(score), words, ink))
     return lines
 
 
