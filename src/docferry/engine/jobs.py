@@ -11,7 +11,7 @@ import logging
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from docferry.engine.store import Ending, Store, input_file, new_id
 log = logging.getLogger(__name__)
 
 DEATHS_BLAMED_ON_A_JOB = 3
+BLAMED = "the engine died {} times while it worked on this document"
 LEDGER_PAUSE_S = 1.0  # before an outcome that could not be written is tried again
 QUEUE_PAUSE_S = 15  # Retry-After when too many jobs wait
 
@@ -47,14 +48,21 @@ class Jobs:
         )
         self._failed = failed
         self._changed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._events: dict[str, asyncio.Queue[Mapping[str, Any]]] = {}
+        self._pages: dict[str, int] = {}
         self._fetches: dict[str, asyncio.Task[None]] = {}
         self._closing = asyncio.Event()
 
     async def start(self) -> None:
         """Take up what an earlier server left, then work."""
         for job in self.store.unfinished():
-            await self._take_up(job)
+            if job.attempts >= DEATHS_BLAMED_ON_A_JOB:
+                await self._end(job, Ending(JobStatus.FAILED, JobFailure("PROC_003", BLAMED.format(job.attempts))))
+        await self.store.requeue_started(time.time())
+        for job in self.store.unfinished():
+            if job.is_batch:
+                await self._settle_parent(job.id)
+            else:
+                self._launch(job)
         self._pool.start()
 
     async def close(self) -> None:
@@ -68,6 +76,8 @@ class Jobs:
     def release(self) -> None:
         """Let callers that wait for jobs go: the server stops."""
         self._closing.set()
+        for job_id in list(self._changed):
+            self._notify(job_id)
 
     async def submit(self, new: NewJob) -> Job:
         """The accepted job, durably; the earlier one if its idempotency key was seen before."""
@@ -107,33 +117,24 @@ class Jobs:
     async def ended(self, job_id: str) -> Job:
         """The job once it has ended. A Refusal (503) if the server stops before."""
         while not (job := self._known(job_id)).status.has_ended:
-            changed = asyncio.create_task(self._changed[job_id].wait())
-            stopping = asyncio.create_task(self._closing.wait())
-            try:
-                await asyncio.wait({changed, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                changed.cancel()
-                stopping.cancel()
-            if self._closing.is_set():
-                raise Refusal("PROC_005", "the engine is stopping; the job goes on when it is started again")
+            await self.changed(job_id)
         return job
 
-    async def events(self, job_id: str) -> AsyncIterator[Mapping[str, Any]]:
-        """What the worker reports of the job, until it has ended. One listener for each job."""
-        queue: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
-        self._events[job_id] = queue
-        waiting = asyncio.create_task(self.ended(job_id))
+    async def changed(self, job_id: str, timeout_s: float | None = None) -> bool:
+        """Wait until the job's status or announced pages change; False if nothing did within the time."""
+        if self._closing.is_set():
+            raise Refusal("PROC_005", "the engine is stopping; the job goes on when it is started again")
+        changed = self._changed[job_id]
         try:
-            while not waiting.done() or not queue.empty():
-                arriving = asyncio.create_task(queue.get())
-                await asyncio.wait({arriving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-                if arriving.done():
-                    yield arriving.result()
-                arriving.cancel()
-            waiting.result()
-        finally:
-            waiting.cancel()
-            self._events.pop(job_id, None)
+            async with asyncio.timeout(timeout_s):
+                await changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def announced_pages(self, job_id: str) -> int | None:
+        """The page count of a job that is being processed, as soon as its worker knows it."""
+        return self._pages.get(job_id)
 
     async def cancel(self, job: Job) -> Job:
         """Cancel an unfinished job and its children; its worker has been stopped when this returns."""
@@ -185,20 +186,11 @@ class Jobs:
             await self._end(job, self._ending(job, outcome))
 
     def report(self, task_id: str, event: Mapping[str, Any]) -> None:
-        if (queue := self._events.get(task_id)) is not None:
-            queue.put_nowait(event)
+        if event.get("event") == "pages":
+            self._pages[task_id] = int(event["total"])
+            self._notify(task_id)
 
     # Steps.
-
-    async def _take_up(self, job: Job) -> None:
-        if job.is_batch:
-            await self._settle_parent(job.id)
-        elif job.status is JobStatus.PROCESSING and job.attempts >= DEATHS_BLAMED_ON_A_JOB:
-            message = f"the engine died {job.attempts} times while it worked on this document"
-            await self._end(job, Ending(JobStatus.FAILED, JobFailure("PROC_003", message)))
-        else:
-            await self.store.requeue(job.id, time.time())
-            self._launch(job)
 
     def _launch(self, job: Job) -> None:
         """Queue the job for a worker, after its documents have been fetched if they must be."""
@@ -246,6 +238,7 @@ class Jobs:
         if is_first:
             log.info("job ended job=%s kind=%s state=%s", job.id, job.kind, ending.status)
             await self._clear_input(job.id)
+        self._pages.pop(job.id, None)
         self._notify(job.id)
         if job.parent_id is not None and is_first:
             await self._settle_parent(job.parent_id)

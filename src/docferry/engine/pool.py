@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 MEMORY_CHECK_S = 0.2
 RETIRE_SHARE = 0.6  # of the memory limit: a worker that keeps more than this after a task is replaced
+IDLE_S = 120.0  # without a task, after which
+IDLE_BYTES = 256 * 1024 * 1024  # is all a worker may keep
 RESTART_PAUSE_S = 1.0  # after a worker that could not even start
 
 
@@ -140,6 +142,10 @@ class ProcessPool:
                 if worker is None or not worker.is_alive:
                     worker = await self._hire(scratch)
                 task_id = await self._next()
+                if task_id is None:
+                    if worker.memory_bytes() > IDLE_BYTES:  # models that one scan needed, and perhaps nothing again
+                        await worker.kill()
+                    continue
                 if not worker.is_alive:  # it died while idle
                     worker = await self._hire(scratch)
                 await self._run(worker, task_id)
@@ -163,10 +169,15 @@ class ProcessPool:
             else:
                 return worker
 
-    async def _next(self) -> str:
+    async def _next(self) -> str | None:
+        """The task whose turn it is; None if none came for a while."""
         async with self._arrived:
             while (task_id := self._queue.pop()) is None:
-                await self._arrived.wait()
+                try:
+                    async with asyncio.timeout(IDLE_S):
+                        await self._arrived.wait()
+                except TimeoutError:
+                    return None
             self._running[task_id] = _Run()  # before anyone else runs: a cancel finds it either waiting or running
         return task_id
 

@@ -100,7 +100,7 @@ class Job:
     @property
     def is_batch(self) -> bool:
         """Whether it has children and no work of its own."""
-        return ".batch" in self.kind
+        return ".batch." in self.kind
 
     @property
     def failure(self) -> JobFailure | None:

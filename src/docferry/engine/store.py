@@ -150,10 +150,10 @@ class Store:
         )
         return await self._changes_one(query, (now, now, job_id))
 
-    async def requeue(self, job_id: str, now: float) -> bool:
-        """Bring a job whose worker went away with the server back to pending."""
-        query = "UPDATE jobs SET status = 'pending', updated_at = ? WHERE id = ? AND status = 'processing'"
-        return await self._changes_one(query, (now, job_id))
+    async def requeue_started(self, now: float) -> None:
+        """Bring the jobs whose workers went away with the server back to pending. Batches have no worker."""
+        query = "UPDATE jobs SET status = 'pending', updated_at = ? WHERE status = 'processing' AND kind NOT LIKE ?"
+        await self._database.write(lambda db: db.execute(query, (now, "%.batch.%")).rowcount)
 
     async def set_input_bytes(self, job_id: str, size_bytes: int) -> bool:
         """Record the size of a document that was fetched; False if the job is no longer pending."""

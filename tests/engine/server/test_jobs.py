@@ -7,6 +7,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from docferry.engine.records import Api, NewJob
 from docferry.engine.store import Store
 from engine.server.machine import (
@@ -120,7 +122,7 @@ async def started_three_times(store: Store) -> str:
     new = NewJob(Api.PULSE, "pulse.extract", owner="", client="", request={})
     job_id = await store.add("deadly", new, now=0.0)
     for _ in range(3):
-        await store.requeue(job_id, now=0.0)
+        await store.requeue_started(now=0.0)
         assert await store.start(job_id, now=0.0)
     store.close()
     return job_id
@@ -208,3 +210,12 @@ def test_extract_async_works_and_says_that_it_is_deprecated(shared: Running) -> 
     assert answer.headers["Deprecation"].startswith("@")
     assert "deprecated" in answer.headers["Warning"]
     assert shared.ended(answer.json()["job_id"])["status"] == "completed"
+
+
+def test_an_idle_worker_gives_its_memory_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("docferry.engine.pool.IDLE_S", 0.2)
+    monkeypatch.setattr("docferry.engine.pool.IDLE_BYTES", 1)
+    with engine(tmp_path) as running:
+        first = wait_for(lambda: worker_pids_of(running))
+        wait_for(lambda: set(worker_pids_of(running)) - set(first))
+        assert running.ended(running.submit(b"x"))["status"] == "completed"

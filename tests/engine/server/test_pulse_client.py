@@ -251,6 +251,9 @@ def test_batches_and_what_is_made_of_them(pulse: Recorder) -> None:
     pulse.client.batch.tables(**chosen)
     tables = pulse.last(contract.PulseBatchAcknowledgement, 202)
     assert finished(pulse, tables.batch_job_id, contract.PulseBatchResult).completed == 1
+    pulse.client.batch.schema(schema_config=config, page_range="9", **chosen)
+    outside = pulse.last(contract.PulseBatchAcknowledgement, 202)
+    assert finished(pulse, outside.batch_job_id, contract.PulseBatchResult).failed == 1
     topic_configs: Any = {"Costs": {"schema": SCHEMA}}
     pulse.client.batch.schema(
         batch_split_id=split.batch_job_id, split_schema_config=topic_configs, output=OUTPUT, request_options=ONCE

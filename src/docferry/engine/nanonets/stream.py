@@ -6,7 +6,6 @@ Every ``data:`` payload is JSON, since clients parse them all: there is no ``[DO
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
@@ -29,15 +28,11 @@ async def events(call: Call, job: Job, form: ExtractForm) -> AsyncIterator[bytes
     """The stream's lines until the job has ended, or is known to be too long to wait for."""
     mode = "pieces" if form.streams_pieces else "complete"
     yield event("metadata", model=MODEL, streaming_mode=mode, record_id=job.id)
-    async for total_pages in announced_pages(call, job):
-        if total_pages is None:
-            yield COMMENT
-        elif total_pages > call.runtime.settings.limits.stream_pages:
-            yield event("async_queued", record_id=job.id, total_pages=total_pages)
-            return
-        else:
-            yield event("progress", progress=0, message=f"{total_pages} pages")
     try:
+        async for line, is_last in waiting_events(call, job):
+            yield line
+            if is_last:
+                return
         ended = await call.runtime.jobs.ended(job.id)
         outputs = json.loads(await result_of(call, ended)) if ended.status is JobStatus.COMPLETED else None
     except Refusal:  # the server stops, or the result went: nothing can be said about the job
@@ -50,25 +45,19 @@ async def events(call: Call, job: Job, form: ExtractForm) -> AsyncIterator[bytes
     yield event("done", record_id=job.id, processing_time=processing_time_s(ended))
 
 
-async def announced_pages(call: Call, job: Job) -> AsyncIterator[int | None]:
-    """The page count when the worker knows it, None now and then while nothing happens; ends with the job."""
-    reports = call.runtime.jobs.events(job.id)
-    coming: asyncio.Task[Mapping[str, Any]] | None = None
-    try:
-        while True:
-            coming = coming or asyncio.ensure_future(anext(reports))
-            done, _ = await asyncio.wait({coming}, timeout=KEEP_ALIVE_S)
-            if not done:
-                yield None
-                continue
-            report, coming = coming.result(), None
-            if report.get("event") == "pages":
-                yield int(report["total"])
-    except (StopAsyncIteration, Refusal):
-        return
-    finally:
-        if coming is not None:
-            coming.cancel()
+async def waiting_events(call: Call, job: Job) -> AsyncIterator[tuple[bytes, bool]]:
+    """What can be said while the job goes on; True with the event that ends the stream before the job has ended."""
+    jobs = call.runtime.jobs
+    is_told = False
+    while (current := jobs.find(job.id)) is not None and not current.status.has_ended:
+        total_pages = jobs.announced_pages(job.id)
+        if total_pages is not None and total_pages > call.runtime.settings.limits.stream_pages:
+            yield event("async_queued", record_id=job.id, total_pages=total_pages), True
+        elif total_pages is not None and not is_told:
+            is_told = True
+            yield event("progress", progress=0, message=f"{total_pages} pages"), False
+        elif not await jobs.changed(job.id, KEEP_ALIVE_S):
+            yield COMMENT, False
 
 
 def output_events(outputs: Mapping[str, Json], *, in_pieces: bool) -> Iterator[bytes]:

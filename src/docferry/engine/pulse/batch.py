@@ -88,11 +88,10 @@ async def batch_schema(request: Request) -> Response:
     if wanted.batch_split_id is not None or wanted.split_ids is not None:
         return await batch_split_schema(call, wanted)
     config = checked(wanted.schema_config, "schema_config")
-    ids = chosen(call, wanted.batch_extract_id, wanted.extraction_ids)
-    children = [
-        call.new_job("pulse.schema", await schema_details(call, config, [extraction_id], is_multiple=False))
-        for extraction_id in ids
-    ]
+    children = []
+    for extraction_id in chosen(call, wanted.batch_extract_id, wanted.extraction_ids):
+        details = await schema_details(call, config, [extraction_id], is_multiple=False)
+        children.append(call.new_job("pulse.schema", details | {"page_range": wanted.page_range}))
     return await accept(call, "schema", wanted, children, "total_extractions")
 
 
@@ -100,10 +99,10 @@ async def batch_split_schema(call: Call, wanted: BatchSchemaRequest) -> Response
     ids = wanted.split_ids if wanted.split_ids is not None else batch_splits(call, wanted.batch_split_id or "")
     if not ids:
         raise Refusal("REQ_004", "split_ids: empty")
-    children = [
-        call.new_job("pulse.schema", split_schema_details(call, split_id, wanted.split_schema_config))
-        for split_id in ids
-    ]
+    children = []
+    for split_id in ids:
+        details = split_schema_details(call, split_id, wanted.split_schema_config)
+        children.append(call.new_job("pulse.schema", details | {"page_range": wanted.page_range}))
     return await accept(call, "schema", wanted, children, "total_splits")
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from docferry.engine.extraction.errors import BadPageRange
 from docferry.engine.extraction.model import Document
+from docferry.engine.extraction.pages import select_pages
 from docferry.engine.languagemodel import language_model, understanding
 from docferry.engine.pulse import billing
 from docferry.engine.pulse.options import SchemaConfig, SplitConfig, TablesConfig
@@ -38,7 +40,7 @@ def schema(task: Task) -> Result:
 def extraction_schema(task: Task) -> Result:
     config = SchemaConfig.model_validate(task.request["config"])
     ids: list[str] = task.request["extraction_ids"]
-    documents = [load_extraction(task, extraction_id) for extraction_id in ids]
+    documents = [within(load_extraction(task, extraction_id), task.request.get("page_range")) for extraction_id in ids]
     output, warnings = schema_output(task, joined(ids, documents), config)
     saved = Saved(task.request["schema_id"], "schema", {"extraction_ids": ids, "version": task.request["version"]})
     answer: Json = {"schema_id": saved.id, "version": task.request["version"], "schema_output": output}
@@ -48,9 +50,20 @@ def extraction_schema(task: Task) -> Result:
     return Result(answer | billing.bill(task, price, 0), credits=price, saved=(saved,))
 
 
+def within(document: Document, page_range: str | None) -> Document:
+    """The pages of ``page_range``, which a batch may name; all of them without one."""
+    if page_range is None:
+        return document
+    try:
+        numbers = select_pages(page_range, max(page.number for page in document.pages))
+    except BadPageRange as error:
+        raise TaskFailed("REQ_006", error.message) from error
+    return with_pages(document, numbers).document
+
+
 def split_schema(task: Task) -> Result:
     """Each topic's schema on that topic's pages."""
-    document = load_extraction(task, task.request["extraction_ids"][0])
+    document = within(load_extraction(task, task.request["extraction_ids"][0]), task.request.get("page_range"))
     configs = {topic: SchemaConfig.model_validate(values) for topic, values in task.request["topics"].items()}
     saved = Saved(task.request["schema_id"], "schema", {"split_id": task.request["split_id"]})
     answer: Json = {"schema_id": saved.id, "split_id": task.request["split_id"]}
