@@ -19,6 +19,7 @@ import yaml
 
 from docferry.daemon.control import ask
 from docferry.daemon.sockets import CONTROL, socket_path
+from docferry.errors import LedgerError
 from docferry.ledger import LedgerReader
 from docferry.models import Document
 
@@ -131,10 +132,11 @@ class Ferry:
         return target
 
     def documents(self, *states: str) -> list[Document]:
-        if not (self.state / "ledger.sqlite").exists():
-            return []
-        with LedgerReader(self.state) as ledger:
-            return ledger.documents(states=tuple(states), limit=None)
+        try:
+            with LedgerReader(self.state) as ledger:
+                return ledger.documents(states=tuple(states), limit=None)
+        except LedgerError:
+            return []  # not made yet
 
     def events(self, document_id: str | None) -> list[dict[str, Any]]:
         with LedgerReader(self.state) as ledger:

@@ -14,13 +14,12 @@ def fake_config(fake: FakeProvider) -> dict[str, object]:
 
 
 def test_status_jobs_and_why_of_a_running_and_a_stopped_daemon(tmp_path: Path) -> None:
-    with FakeProvider("pulse", {}) as fake:
-        with Ferry(tmp_path, fake_config(fake)).start() as ferry:
-            ferry.drop(SAMPLES / "notes.txt", "acme/notes.txt")
-            [document] = ferry.wait_for_ended(1)
-            running = [ferry.ask("status"), ferry.ask("jobs"), ferry.ask("why", document.id)]
-            assert ferry.stop() == 0
-            stopped = [ferry.ask("status"), ferry.ask("jobs"), ferry.ask("why", document.id)]
+    with FakeProvider("pulse", {}) as fake, Ferry(tmp_path, fake_config(fake)).start() as ferry:
+        ferry.drop(SAMPLES / "notes.txt", "acme/notes.txt")
+        [document] = ferry.wait_for_ended(1)
+        running = [ferry.ask("status"), ferry.ask("jobs"), ferry.ask("why", document.id)]
+        assert ferry.stop() == 0
+        stopped = [ferry.ask("status"), ferry.ask("jobs"), ferry.ask("why", document.id)]
     assert running[0]["running"]
     assert not stopped[0]["running"]
     assert running[0]["inboxes"][0]["documents"] == stopped[0]["inboxes"][0]["documents"] == {"delivered": 1}

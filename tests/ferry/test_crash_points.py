@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from checker import check_all_ended, check_submitted_once
 from daemons import Ferry
 from peers.fake_provider import FakeProvider

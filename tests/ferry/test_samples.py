@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from daemons import SAMPLES, Ferry
 
 TRUTH = json.loads((SAMPLES.parent.parent / "tests" / "corpus" / "truth.json").read_text())

@@ -20,9 +20,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from checker import check_all_ended, check_submitted_once  # noqa: E402
-from daemons import Ferry, wait_for  # noqa: E402
-from peers.fake_provider import FakeProvider  # noqa: E402
+from checker import check_all_ended, check_submitted_once
+from daemons import Ferry, wait_for
+from peers.fake_provider import FakeProvider
 
 FAULTS: list[dict[str, Any]] = [
     {"on": "submit", "do": "status", "status": 429, "headers": {"retry-after": "1"}},
@@ -80,15 +80,15 @@ def torture(folder: Path, seconds: float, seed: int) -> Story:
     """One run. Raises AssertionError when a promise is broken."""
     chance = random.Random(seed)
     story = Story(seed, folder)
-    with FakeProvider("pulse", {"idempotent": True, "job_s": [0, 0.2, 1.5], "faults": []}) as fake:
-        with Ferry(folder, configuration(fake)) as ferry:
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                one_life(ferry, fake, story, chance)
-            fake.script["faults"] = []
-            settle(ferry, story)
-            check_all_ended(ferry, story.dropped)
-            check_submitted_once(fake.stats())
+    script = {"idempotent": True, "job_s": [0, 0.2, 1.5], "faults": []}
+    with FakeProvider("pulse", script) as fake, Ferry(folder, configuration(fake)) as ferry:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            one_life(ferry, fake, story, chance)
+        fake.script["faults"] = []
+        settle(ferry, story)
+        check_all_ended(ferry, story.dropped)
+        check_submitted_once(fake.stats())
     return story
 
 

@@ -6,7 +6,6 @@ size decide; with ``deep`` every document of the ledger and every file below the
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -15,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docferry.config.models import Config, InboxConfig
+from docferry.folders import sha256_of_file
 from docferry.ledger import LedgerReader
 from docferry.models import Document, DocumentState, StepState, display
 from docferry.outbox.failure import ERROR_SUFFIX
 from docferry.outbox.receipt import RECEIPT_SUFFIX
 
 WORK_FOLDER = ".docferry"
-_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class _Examiner:
             self._found("changed", path, document, f"{what} is not a regular file any more")
         elif size_bytes is not None and status.st_size != size_bytes:
             self._found("changed", path, document, f"{what} has {status.st_size} bytes instead of {size_bytes}")
-        elif self._deep and sha256 is not None and _sha256(path) != sha256:
+        elif self._deep and sha256 is not None and sha256_of_file(Path(path)) != sha256:
             self._found("changed", path, document, f"{what} has other content than was recorded")
 
     def look_for_strangers(self, inbox: InboxConfig) -> None:
@@ -162,12 +161,3 @@ def _receipts_below(path: Path) -> Iterator[Path]:
         for name in names:
             if name.endswith(RECEIPT_SUFFIX):
                 yield Path(folder) / name
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

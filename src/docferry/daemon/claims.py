@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,13 @@ class ClaimDesk:
         self._dispatcher = dispatcher
         self._loop = loop
         self._clock = clock
+        self._lock = threading.Lock()
+        self._on_the_way = 0
+
+    def on_the_way(self) -> int:
+        """Documents that are in the ledger and not in the schedule yet."""
+        with self._lock:
+            return self._on_the_way
 
     def enter(self, batch: Sequence[Claimed]) -> None:
         """Raises LedgerError when the claims cannot be recorded; the scanner then offers them again."""
@@ -37,6 +45,8 @@ class ClaimDesk:
             return
         documents = [to_document(claimed) for claimed in batch]
         self._ledger.add_documents_sync(documents, Event("claimed"))
+        with self._lock:
+            self._on_the_way += len(documents)
         self._loop.call_soon_threadsafe(self._schedule, documents)
 
     async def send(self, file: Path, inbox: InboxConfig, provider: str | None) -> Document:
@@ -74,6 +84,8 @@ class ClaimDesk:
     def _schedule(self, documents: Sequence[Document]) -> None:
         for document in documents:
             self._dispatcher.add(document)
+        with self._lock:
+            self._on_the_way -= len(documents)
 
 
 def to_document(claimed: Claimed) -> Document:

@@ -201,7 +201,8 @@ class Inboxes:
         return all(status.scanned_once or status.name in self._found_offline for status in self._statuses())
 
     def nothing_waits(self) -> bool:
-        return all(status.waiting_count == 0 and status.scanned_once for status in self._statuses())
+        """Whether no file waits and no scanner is just taking one."""
+        return all(s.scanned_once and not s.busy and s.waiting_count == 0 for s in self._statuses())
 
     def waiting_count(self) -> int:
         return sum(status.waiting_count for status in self._statuses())

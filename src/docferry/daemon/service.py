@@ -244,7 +244,8 @@ class Daemon:
             log.error("%s", verdict)
 
     def _nothing_left(self) -> bool:
-        return self.dispatcher.idle() and self.inboxes.nothing_waits() and self.dispatcher.idle()
+        """In the order in which a document travels, so that none is overlooked between two looks."""
+        return self.inboxes.nothing_waits() and self.desk.on_the_way() == 0 and self.dispatcher.idle()
 
     def _on_change(self, change: Change) -> None:
         state = change.after.state

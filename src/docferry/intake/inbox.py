@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
+from typing import TypeVar
 
 from docferry.clock import Clock
 from docferry.config.models import InboxConfig
@@ -25,6 +26,9 @@ from docferry.intake.watches import Watches
 from docferry.models import FileIdentity, display, new_id
 
 log = logging.getLogger(__name__)
+
+_Argument = TypeVar("_Argument")
+_Answer = TypeVar("_Answer")
 
 TICK_S = 1.0
 _STOP_S = 1.5
@@ -59,7 +63,13 @@ class Inbox:
         self._clock = clock
         self._events = events
         self._owner = owner
-        self._hooks = Hooks(on_claimed, may_claim, pre_route, known, known_ids)
+        self._hooks = Hooks(
+            on_claimed=self._outside(on_claimed),
+            may_claim=may_claim,
+            pre_route=self._outside(pre_route) if pre_route is not None else None,
+            known=known,
+            known_ids=known_ids,
+        )
         self._home = Home(
             str(config.path), MarkerId.parse(marker_id) if marker_id else None, writable=config.claim == "move"
         )
@@ -120,6 +130,7 @@ class Inbox:
             watching=self._watches.mode,
             files_waiting=files,
             waiting_count=count,
+            busy=self._busy_since is not None,
             last_scan_at=self._last_scan_at,
             scan_took_s=self._scan_took_s,
             hung_since=self._hung_since(),
@@ -289,6 +300,18 @@ class Inbox:
         self._report(kind, "", detail)
         self._busy_since = None
         self._hints.wait(_RETRY_S)
+
+    def _outside(self, hook: Callable[[_Argument], _Answer]) -> Callable[[_Argument], _Answer]:
+        """The hook, during which it is not our filesystem that takes its time."""
+
+        def call(argument: _Argument) -> _Answer:
+            self._busy_since = None
+            try:
+                return hook(argument)
+            finally:
+                self._beat()
+
+        return call
 
     def _beat(self) -> None:
         self._busy_since = self._clock.elapsed()

@@ -101,6 +101,7 @@ class InboxStatus:
     watching: str  # events | poll | both
     files_waiting: tuple[WaitingFile, ...]
     waiting_count: int  # files_waiting may be cut
+    busy: bool  # a round is under way: what it takes is neither waiting nor handed over yet
     last_scan_at: float | None
     scan_took_s: float | None
     hung_since: float | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from docferry.errors import ProviderError
 from docferry.models import Document, DocumentState, Step, StepState
@@ -40,10 +41,10 @@ async def cancel_job(context: Context, service: Service, document: Document, ste
     )
 
 
-def came_too_late(document: Document) -> Document:
-    """The job was done before it could be stopped: its result is paid for, so it is kept."""
+def came_too_late(document: Document) -> dict[str, Any]:
+    """What changes when the job was done before it could be stopped: its result is paid for, so it is kept."""
     warning = "the cancel came too late: the job was done and is paid for, so its result is delivered"
-    return replace(document, cancel_requested=False, warnings=(*document.warnings, warning))
+    return {"cancel_requested": False, "warnings": (*document.warnings, warning)}
 
 
 async def tell_to_stop(service: Service, step: Step) -> str:

@@ -63,6 +63,7 @@ class Context:
     pace: PaceBook
     metrics: Metrics
     on_change: Callable[[Change], None]
+    shown_deprecations: set[tuple[str, str]] = field(default_factory=set)
     uploads: dict[str, int] = field(default_factory=dict)  # bytes sent so far, by document, while a request runs
 
     def service(self, name: str | None) -> Service:

@@ -196,7 +196,11 @@ class Dispatcher:
         except OutboxUnavailable as error:
             assert found is not None
             self._park_outbox(found[0].inbox, error)
-            return found[0]
+            # Tried again only when the folder may be: also where an answer could not be stored beside the original.
+            self._again[document_id] = Entry(
+                document_id, name, found[0].priority, self.outbox_trouble[found[0].inbox].until
+            )
+            return None
         except Exception as error:  # the task's outer edge: a defect of ours must cost one document, not all
             log.exception("unexpected error", extra={"document": document_id})
             return await self._fail_unexpected(found[0] if found else None, error)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 
 from docferry.durable import remove_tree
 from docferry.durable import replace as write_durably
@@ -28,7 +27,8 @@ async def file_away(context: Context, document: Document, steps: Sequence[Step])
     """
     deliveries: tuple[Delivery, ...] = ()
     if document.state is DocumentState.FAILED and any(step.state is StepState.DONE for step in steps):
-        document = replace(document, partial=True)
+        if not document.partial:
+            document = await context.commit(context.change(document, "delivering partial results", partial=True))
         document, written = await deliver_outputs(context, document, steps)
         deliveries = tuple(
             Delivery(os.fspath(file.path), file.format, file.sha256, file.size_bytes) for file in written

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from docferry.failpoints import failpoint
 from docferry.ledger import Change
-from docferry.models import Document, DocumentState, Json, Step, StepState
+from docferry.models import Document, DocumentState, Step, StepState
 from docferry.pipeline import steps as planning
 from docferry.pipeline.context import Context
 from docferry.providers.base import Answered, Pointed
@@ -15,8 +16,8 @@ from docferry.providers.base import Answered, Pointed
 CLASS = "class"  # the fact that a classification step gives to the rules
 
 
-async def point_at_result(context: Context, document: Document, step: Step, pointed: Pointed) -> Document:
-    """Records where a large result lies before it is fetched: its link works once."""
+async def point_at_result(context: Context, document: Document, step: Step, pointed: Pointed, **also: Any) -> Document:
+    """Records where a large result lies before it is fetched: its link works once. ``also``: further changed fields."""
     step = replace(
         step,
         state=StepState.STORING,
@@ -36,14 +37,18 @@ async def point_at_result(context: Context, document: Document, step: Step, poin
             state=DocumentState.STORING,
             due_at=context.clock.now(),
             waits_for=f"the large result of job {step.job_id}",
+            **also,
         )
     )
 
 
 async def finish_step(
-    context: Context, document: Document, step: Step, steps: Sequence[Step], answered: Answered
+    context: Context, document: Document, step: Step, steps: Sequence[Step], answered: Answered, **also: Any
 ) -> Document:
-    """The answer is on disk: goes to the next step, back to the rules with a class, or to delivery."""
+    """The answer is on disk: goes to the next step, back to the rules with a class, or to delivery.
+
+    ``also``: further fields that change with it.
+    """
     now = context.clock.now()
     done = replace(
         step,
@@ -63,18 +68,18 @@ async def finish_step(
             context.change(document, "completed", {"job": step.job_id}, steps=(done,), state=DocumentState.STORING)
         )
         document = changes[-1].after
-    changes.append(_onward(context, document, done))
+    changes.append(_onward(context, document, done, also))
     document = await context.commit(*changes)
     failpoint("step.finished")
     _learn(context, document, done)
     return document
 
 
-def _onward(context: Context, document: Document, done: Step) -> Change:
+def _onward(context: Context, document: Document, done: Step, also: Mapping[str, Any]) -> Change:
     now = context.clock.now()
     pages = document.pages if document.pages is not None else done.pages
     plan = planning.plan_of(document)
-    common: dict[str, Json] = {"pages": pages, "attempts": 0, "due_at": now}
+    common: dict[str, Any] = {"pages": pages, "attempts": 0, "due_at": now, **also}
     if document.step + 1 < len(plan.steps):
         return context.change(
             document,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from docferry.errors import JobUnknown, Parked, ProviderError, ResultGone, Unavailable
+from docferry.errors import JobUnknown, Parked, ProviderError, Rejected, ResultGone, Unavailable
 from docferry.failpoints import failpoint
 from docferry.models import Document, DocumentState, Step, StepState
 from docferry.pipeline import retry
@@ -25,7 +25,7 @@ MAX_LOST_JOBS = 2
 """A job the provider forgot is submitted again so often; each may have been paid for, so then a person decides."""
 
 
-JOB_RETRIES = retry.RetrySettings(attempts=3, first_gap_s=5.0)
+JOB_RETRIES = retry.RetrySettings(attempts=2, first_gap_s=5.0)
 """How often a step is submitted when its jobs fail for no fault of the document: each job may be paid for."""
 
 
@@ -94,9 +94,8 @@ async def _ask(context: Context, service: Service, document: Document, step: Ste
             return await _still_pending(context, document, step, answer)
         case Answered():
             failpoint("poll.stored")
-            if document.cancel_requested:
-                document = came_too_late(document)
-            return await finish_step(context, document, step, steps, answer)
+            also = came_too_late(document) if document.cancel_requested else {}
+            return await finish_step(context, document, step, steps, answer, **also)
         case Pointed():
             return await point_at_result(context, document, step, answer)
         case JobFailed():
@@ -129,9 +128,15 @@ async def _still_pending(context: Context, document: Document, step: Step, pendi
 async def _poll_failed(
     context: Context, service: Service, document: Document, step: Step, error: ProviderError
 ) -> Document:
-    """Trouble with asking says nothing about the job: it is asked again, as long as its deadline allows."""
+    """Trouble with asking says nothing about the job: it is asked again, as long as its deadline allows.
+
+    An answer that will be the same however often one asks (too large, not what it must be) is final.
+    """
     _note_trouble(context, service, error)
     context.metrics.polled(step.provider, type(error).__name__)
+    if isinstance(error, Rejected):
+        hint = error.hint or f"docferry retry {document.id} runs it again; the provider will charge for it again"
+        return await fail(context, document, f"the result of job {step.job_id}: {error.message}", hint, step=step)
     now = context.clock.now()
     decision = retry.decide(error, min(document.attempts, retry.PATIENT_ATTEMPTS), now, context.rng)
     due_at = decision.at if isinstance(decision, retry.RetryAt) else now + retry.LONGEST_GAP_S

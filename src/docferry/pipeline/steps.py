@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from docferry.config.models import InboxConfig
 from docferry.models import Document, Json, Plan, Step, StepPlan, StepState
 from docferry.providers.base import Upload
 
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")
+
+LINK_EXTENSIONS = frozenset({".url", ".webloc"})
 
 UPLOADING = frozenset({"extract", "classify"})  # endpoints that take the document itself
 
@@ -55,7 +58,8 @@ def intend(document: Document, existing: Step | None, mode: str, now: float, *, 
         upload_names=(*(existing.upload_names if existing else ()), upload_name(key, document.path)),
         attempt=attempt,
         mode=mode,
-        intent_at=now,
+        # Where an answer was lost, the listing is searched from the first intent on.
+        intent_at=existing.intent_at if existing and existing.lost_answers else now,
         lost_answers=existing.lost_answers if existing else 0,
         lost_jobs=existing.lost_jobs if existing else 0,
     )
@@ -84,6 +88,11 @@ def answer_name(step: Step) -> str:
 def make_upload(document: Document, progress: Callable[[int], None]) -> Upload:
     media_type = document.media_type or "application/octet-stream"
     return Upload(Path(document.work_path), document.size_bytes, media_type, progress)
+
+
+def is_link(document: Document, inbox: InboxConfig) -> bool:
+    """Whether the document is a file that only says where the document is, and the inbox takes such files."""
+    return inbox.links and PurePosixPath(document.path).suffix.lower() in LINK_EXTENSIONS
 
 
 def plan_fingerprint(plan: Plan) -> str:

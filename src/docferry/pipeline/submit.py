@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from docferry.errors import Ambiguous, DocumentChanged, Parked, ProviderError, Unavailable
+from docferry.errors import Ambiguous, DocumentChanged, InboxOffline, Parked, ProviderError, Unavailable
 from docferry.failpoints import failpoint
+from docferry.folders import sha256_of_file
 from docferry.models import Document, DocumentState, Json, Step, StepState
 from docferry.pipeline import retry, settle
 from docferry.pipeline import steps as planning
 from docferry.pipeline.context import Context, Service
 from docferry.pipeline.ending import cancel_unsent, fail, try_later, use_fallback
 from docferry.pipeline.finishing import finish_step, point_at_result
+from docferry.pipeline.links import read_link
 from docferry.providers.base import Accepted, Answered, Pointed, Submission
 from docferry.providers.mode import choose_mode
+
+log = logging.getLogger(__name__)
 
 LOST_AT, LOOKS = "lost_at", "looks"  # kept in the step's outcome while its fate is being settled
 
@@ -41,11 +48,16 @@ async def submit(context: Context, document: Document, steps: Sequence[Step]) ->
         )
     )
     failpoint("submit.intended")
-    submission = _submission(context, service, document, step, planning.inputs(steps, step.index))
+    answer_path = context.work_folder(document) / planning.answer_name(step)
+    if context.inbox(document).claim == "leave":
+        answer_path.parent.mkdir(parents=True, exist_ok=True)  # nobody has claimed into it
+    submission = await _submission(context, service, document, step, planning.inputs(steps, step.index))
     try:
-        answer = await service.provider.submit(submission, context.work_folder(document) / planning.answer_name(step))
+        answer = await service.provider.submit(submission, answer_path)
     except DocumentChanged as error:
         return await _read_again(context, document, step, error)
+    except InboxOffline as error:
+        return await _refused(context, document, step, Parked(error.message, hint=error.hint), spend_attempt=False)
     except ProviderError as error:
         return await _not_taken(context, service, document, step, error)
     finally:
@@ -64,8 +76,11 @@ async def settle_lost(context: Context, document: Document, steps: Sequence[Step
         return await context.commit(context.change(document, "queued again", state=DocumentState.QUEUED, due_at=0.0))
     now = context.clock.now()
     lost_at, looks = step.outcome.get(LOST_AT, now), step.outcome.get(LOOKS, 0)
+    capabilities = service.provider.capabilities
+    if planning.is_link(document, context.inbox(document)):
+        capabilities = replace(capabilities, finds_lost_submissions=False)  # the service chose the record's name
     verdict = settle.decide(
-        service.provider.capabilities,
+        capabilities,
         step,
         planning.plan_of(document).on_ambiguous,
         lost_at=lost_at,
@@ -128,11 +143,13 @@ def _mode(service: Service, document: Document) -> str:
     )
 
 
-def _submission(
+async def _submission(
     context: Context, service: Service, document: Document, step: Step, inputs: Mapping[str, Json]
 ) -> Submission:
-    upload = None
-    if step.endpoint in planning.UPLOADING:
+    upload, file_url = None, None
+    if step.endpoint in planning.UPLOADING and planning.is_link(document, context.inbox(document)):
+        file_url = await asyncio.to_thread(read_link, Path(document.work_path))
+    elif step.endpoint in planning.UPLOADING:
         upload = planning.make_upload(document, lambda sent_bytes: context.uploads.update({document.id: sent_bytes}))
     return Submission(
         endpoint=step.endpoint,
@@ -141,6 +158,7 @@ def _submission(
         idempotency_key=step.idempotency_key,
         upload_name=step.upload_names[-1],
         upload=upload,
+        file_url=file_url,
         inputs=inputs,
         timeout_s=service.config.job_timeout_s if step.mode == "sync" else None,
     )
@@ -150,6 +168,7 @@ async def _taken(
     context: Context, document: Document, step: Step, steps: Sequence[Step], answer: Accepted | Answered | Pointed
 ) -> Document:
     now = context.clock.now()
+    _show_deprecation(context, step, answer.warnings)
     step = replace(
         step,
         accepted_at=now,
@@ -161,6 +180,8 @@ async def _taken(
         outcome={},
     )
     sha256 = answer.sent.sha256 if answer.sent else document.sha256
+    if sha256 is None:  # found in a listing: what was sent was counted by a process that is gone
+        sha256 = await asyncio.to_thread(sha256_of_file, Path(document.work_path))
     if isinstance(answer, Accepted):
         step = replace(step, state=StepState.WAITING)
         return await context.commit(
@@ -176,10 +197,17 @@ async def _taken(
                 waits_for=f"job {answer.job_id} of {step.provider}",
             )
         )
-    document = replace(document, sha256=sha256)  # made durable by the commit that follows
     if isinstance(answer, Pointed):
-        return await point_at_result(context, document, step, answer)
-    return await finish_step(context, document, step, steps, answer)
+        return await point_at_result(context, document, step, answer, sha256=sha256)
+    return await finish_step(context, document, step, steps, answer, sha256=sha256)
+
+
+def _show_deprecation(context: Context, step: Step, warnings: Sequence[str]) -> None:
+    """One visible warning for each provider: it comes with every answer, and would drown everything else."""
+    for warning in warnings:
+        if "deprecat" in warning.lower() and (step.provider, warning) not in context.shown_deprecations:
+            context.shown_deprecations.add((step.provider, warning))
+            log.warning("%s: %s", step.provider, warning, extra={"provider": step.provider})
 
 
 async def _not_taken(

@@ -291,7 +291,8 @@ def health(error: ProviderError) -> ProviderHealth:
 
 _DOCUMENT_WORDS = re.compile(
     r"corrupt|damaged|password|encrypt|unsupported|not supported|invalid|empty|no pages|page range|too (large|many|big)"
-    r"|malformed|cannot be (read|opened)|could not be (read|opened)|no matching|exceeds|maximum",
+    r"|malformed|cannot be (read|opened)|could not be (read|opened)|no matching|exceeds|maximum"
+    r"|content is no|is not a|defect",
     re.IGNORECASE,
 )
 _DOCUMENT_FAMILIES = frozenset({"FILE", "REQ", "SCHEMA", "BILLING"})

@@ -1,0 +1,299 @@
+"""What becomes of documents when providers chain, lose, forget, refuse, park and recover."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checker import check_all_ended
+from daemons import SAMPLES, Ferry, wait_for
+from peers.fake_provider import FakeProvider
+
+LETTER = b"A letter of the twelfth of May.\n"
+FORMATS = {"formats": ["markdown", "json"]}
+
+
+def pulse(fake: FakeProvider, rule: dict[str, Any] | None = None, **provider: Any) -> dict[str, Any]:
+    """A configuration whose one rule sends everything to the peer."""
+    return {
+        "providers": {"peer": {"dialect": fake.dialect, "url": fake.url, **provider}},
+        "rules": [{"name": "all", "provider": "peer", "deliver": FORMATS, **(rule or {})}],
+    }
+
+
+CHAIN = {
+    "steps": [
+        {"extract": {}},
+        {"split": {"split_config": {"split_input": [{"name": "terms", "description": "payment terms"}]}}},
+        {"schema": {"split_schema_config": {"terms": {"schema": {"type": "object", "properties": {}}}}}},
+    ]
+}
+
+
+def test_chain_passes_ids_on_and_delivers_each_step(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {"topics": {"terms": [1]}}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake, CHAIN))
+        ferry.drop(LETTER, "letter.txt")
+        assert ferry.run_once().returncode == 0
+        submissions = fake.accepted()
+    assert [submission.endpoint for submission in submissions] == ["extract", "split", "schema"]
+    assert submissions[1].fields["extraction_id"]
+    assert submissions[2].fields["split_id"]
+    names = {path.name for path in ferry.outbox.iterdir()}
+    assert {"letter.txt.md", "letter.txt.split.json", "letter.txt.schema.json", "letter.txt.receipt.json"} <= names
+    [receipt] = ferry.receipts().values()
+    assert len(receipt["job_ids"]) == 3
+
+
+def test_failed_step_keeps_what_earlier_ones_gave_and_retry_goes_on_from_it(tmp_path: Path) -> None:
+    broken = {
+        "on": "submit",
+        "do": "job",
+        "status": "failed",
+        "message": "no matching topic",
+        "match": "split",
+        "times": 1,
+    }
+    with FakeProvider("pulse", {"topics": {"terms": [1]}, "faults": [broken]}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake, CHAIN))
+        ferry.drop(LETTER, "letter.txt")
+        assert ferry.run_once().returncode == 1
+        [document] = ferry.documents()
+        assert (document.state, document.partial) == ("failed", True)
+        [receipt] = ferry.receipts().values()
+        assert receipt["partial"]
+        assert (ferry.outbox / "letter.txt.md").exists()
+        assert (ferry.failed / "letter.txt").exists()
+        assert ferry.command("retry", document.id).returncode == 0
+        assert ferry.run_once().returncode == 0
+        endpoints = [submission.endpoint for submission in fake.accepted()]
+    assert endpoints == ["extract", "split", "split", "schema"]
+    [receipt] = ferry.receipts().values()
+    assert not receipt["partial"]
+    check_all_ended(ferry, [LETTER])
+
+
+def test_lost_answer_is_found_in_the_listing_and_never_sent_again(tmp_path: Path) -> None:
+    lost = {"on": "submit", "do": "accept_then_cut", "times": 1}
+    with FakeProvider("nanonets", {"faults": [lost]}) as fake:
+        rule = {"steps": [{"extract": {"output_format": ["markdown", "json"]}}], "mode": "async"}
+        ferry = Ferry(tmp_path, pulse(fake, rule))
+        ferry.drop(LETTER, "letter.txt")
+        assert ferry.run_once().returncode == 0
+        assert len(fake.accepted()) == 1
+    check_all_ended(ferry, [LETTER])
+    [document] = ferry.documents()
+    assert "answer lost" in [event["kind"] for event in ferry.events(document.id)]
+
+
+def test_lost_answer_of_plain_pulse_is_sent_again_and_says_so(tmp_path: Path) -> None:
+    lost = {"on": "submit", "do": "accept_then_cut", "times": 1}
+    with FakeProvider("pulse", {"faults": [lost]}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake))
+        ferry.drop(LETTER, "letter.txt")
+        assert ferry.run_once().returncode == 0
+        assert len(fake.accepted()) == 2
+        assert len({submission.idempotency_key for submission in fake.accepted()}) == 2
+    [receipt] = ferry.receipts().values()
+    assert any("paid twice" in warning for warning in receipt["warnings"])
+    check_all_ended(ferry, [LETTER])
+
+
+def test_lost_answer_holds_the_document_where_the_rule_says_so(tmp_path: Path) -> None:
+    lost = {"on": "submit", "do": "accept_then_cut", "times": 1}
+    with FakeProvider("pulse", {"faults": [lost]}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake, {"on_ambiguous": "hold"}))
+        ferry.drop(LETTER, "letter.txt")
+        assert ferry.run_once().returncode == 1
+        [document] = ferry.documents()
+        assert document.state == "held"
+        assert len(fake.accepted()) == 1
+        assert ferry.command("retry", document.id).returncode == 0
+        assert ferry.run_once().returncode == 0
+    check_all_ended(ferry, [LETTER])
+
+
+def test_lost_answer_of_an_idempotent_provider_gives_the_same_job(tmp_path: Path) -> None:
+    lost = {"on": "submit", "do": "accept_then_status", "status": 500, "times": 2}
+    with FakeProvider("pulse", {"idempotent": True, "faults": [lost]}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake, idempotent=True))
+        ferry.drop(LETTER, "letter.txt")
+        assert ferry.run_once().returncode == 0
+        assert len({submission.job_id for submission in fake.accepted()}) == 1
+    check_all_ended(ferry, [LETTER])
+
+
+def test_large_result_is_fetched_once_and_delivered(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {"large": True}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake))
+        ferry.drop(LETTER, "letter.txt")
+        assert ferry.run_once().returncode == 0
+        assert fake.stats()["counts"]["fetch"] == 1
+    check_all_ended(ferry, [LETTER])
+
+
+def test_large_result_that_is_gone_fails_and_says_what_another_run_costs(tmp_path: Path) -> None:
+    gone = {"on": "fetch", "do": "status", "status": 410, "body": {"error": {"code": "STORAGE_1", "message": "taken"}}}
+    with FakeProvider("pulse", {"large": True, "faults": [gone]}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake))
+        ferry.drop(LETTER, "letter.txt")
+        assert ferry.run_once().returncode == 1
+        [error] = ferry.failed.glob("*.error.json")
+        assert "charge" in json.loads(error.read_text())["what_to_do"]
+        [document] = ferry.documents()
+        ferry.command("retry", document.id)
+        assert ferry.run_once().returncode == 0
+    check_all_ended(ferry, [LETTER])
+
+
+def test_wrong_key_parks_the_provider_and_spends_no_attempt(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {"key": "right"}) as fake:
+        key = tmp_path / "key"
+        key.write_text("wrong-and-secret")
+        key.chmod(0o600)
+        with Ferry(tmp_path, pulse(fake, key={"file": str(key)})).start() as ferry:
+            ferry.drop(LETTER, "letter.txt")
+            status = wait_for(lambda: (s := ferry.ask("status"))["trouble"] and s, saying=ferry.log_text)
+            assert "parked" in status["providers"][0]["state"]
+            [document] = ferry.documents()
+            assert (document.state, document.attempts) == ("queued", 0)
+            fake.script["key"] = "wrong-and-secret"
+            ferry.command("resume", "peer")
+            assert [document.state for document in ferry.wait_for_ended(1)] == ["delivered"]
+            assert ferry.ask("status")["trouble"] == []
+        everything = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path != key)
+    assert b"wrong-and-secret" not in everything
+
+
+def test_forgotten_job_is_submitted_again_within_a_budget_then_held(tmp_path: Path) -> None:
+    """The grace for jobs that are not visible yet is a minute, so the ledger's clock is turned back instead."""
+    forgets = {"on": "submit", "do": "forget", "times": 0}
+    with FakeProvider("pulse", {"faults": [forgets]}) as fake, Ferry(tmp_path, pulse(fake)) as ferry:
+        ferry.drop(LETTER, "letter.txt")
+        for number in (1, 2, 3):
+            ferry.start()
+            wait_for(
+                lambda number=number: len(fake.accepted()) == number and ferry.documents("waiting"),
+                saying=ferry.log_text,
+            )
+            assert ferry.stop() == 0
+            with sqlite3.connect(ferry.state / "ledger.sqlite") as ledger:
+                ledger.execute("UPDATE steps SET accepted_at = accepted_at - 100")
+                ledger.execute("UPDATE documents SET due_at = 0")
+            ledger.close()
+        ferry.start(ready=False)
+        wait_for(lambda: ferry.documents("held"), saying=ferry.log_text)
+        assert len(fake.accepted()) == 3
+
+
+def test_unreachable_provider_hands_over_to_the_fallback(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {}) as fake:
+        config = {
+            "providers": {
+                "down": {"dialect": "pulse", "url": "http://127.0.0.1:9"},
+                "peer": {"dialect": "pulse", "url": fake.url},
+            },
+            "rules": [
+                {"name": "all", "provider": "down", "fallback": {"provider": "peer", "after": "1s"}, "deliver": FORMATS}
+            ],
+        }
+        with Ferry(tmp_path, config).start() as ferry:
+            ferry.drop(LETTER, "letter.txt")
+            assert [document.state for document in ferry.wait_for_ended(1)] == ["delivered"]
+            [receipt] = ferry.receipts().values()
+            assert any("instead of down" in warning for warning in receipt["warnings"])
+
+
+def test_classify_then_route(tmp_path: Path) -> None:
+    with FakeProvider("nanonets", {"category": "invoice"}) as fake:
+        config = {
+            "providers": {"peer": {"dialect": "nanonets", "url": fake.url}},
+            "rules": [
+                {
+                    "name": "what is it",
+                    "when": {"name": "*.txt"},
+                    "provider": "peer",
+                    "steps": [{"classify": {"categories": [{"name": "invoice"}, {"name": "letter"}]}}],
+                },
+                {
+                    "name": "invoices",
+                    "when": {"class": "invoice"},
+                    "provider": "peer",
+                    "steps": [{"extract": {"output_format": ["markdown"]}}],
+                    "deliver": {"formats": ["markdown"]},
+                },
+            ],
+        }
+        ferry = Ferry(tmp_path, config)
+        ferry.drop(LETTER, "letter.txt")
+        assert ferry.run_once().returncode == 0, ferry.documents()
+        assert [submission.endpoint for submission in fake.accepted()] == ["classify", "extract"]
+    [receipt] = ferry.receipts().values()
+    assert receipt["rule"] == "invoices"
+    check_all_ended(ferry, [LETTER])
+
+
+@pytest.mark.parametrize(("policy", "submissions", "receipts"), [("process", 2, 2), ("link", 1, 2), ("skip", 1, 1)])
+def test_same_content_twice(tmp_path: Path, policy: str, submissions: int, receipts: int) -> None:
+    with FakeProvider("pulse", {}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake), duplicates=policy)
+        for name in ("first.txt", "second.txt"):
+            ferry.drop(LETTER, name)
+            assert ferry.run_once().returncode == 0
+        assert len(fake.accepted()) == submissions
+    assert len(ferry.receipts()) == receipts
+    assert sorted(path.name for path in ferry.archive.glob("*.txt")) == ["first.txt", "second.txt"]
+
+
+def test_same_name_twice_gets_a_number(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake))
+        contents = [LETTER, LETTER * 2, LETTER * 3]
+        for content in contents:
+            ferry.drop(content, "letter.txt")
+            assert ferry.run_once().returncode == 0
+    names = {path.name for path in ferry.outbox.iterdir()}
+    assert {"letter.txt.md", "letter.txt~2.md", "letter.txt~3.md"} <= names
+    check_all_ended(ferry, contents)
+
+
+def test_outbox_that_goes_away_parks_and_comes_back(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {"job_s": 1}) as fake, Ferry(tmp_path, pulse(fake)).start() as ferry:
+        ferry.drop(LETTER, "letter.txt")
+        wait_for(lambda: ferry.documents("waiting"), saying=ferry.log_text)
+        away = tmp_path / "away"
+        ferry.outbox.rename(away)
+        trouble = wait_for(lambda: ferry.ask("status")["trouble"], saying=ferry.log_text)
+        assert "outbox of scans" in trouble[0]
+        assert not ferry.outbox.exists()
+        away.rename(ferry.outbox)
+        assert [document.state for document in ferry.wait_for_ended(1)] == ["delivered"]
+        wait_for(lambda: not ferry.ask("status")["trouble"], saying=ferry.log_text)
+    check_all_ended(ferry, [LETTER])
+
+
+def test_files_that_stay_where_they_are_are_taken_once_and_again_when_they_change(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake), claim="leave", after="keep")
+        file = ferry.drop(LETTER, "letter.txt")
+        for _ in range(2):
+            assert ferry.run_once().returncode == 0
+        assert len(fake.accepted()) == 1
+        file.write_bytes(LETTER * 2)
+        assert ferry.run_once().returncode == 0
+        assert len(fake.accepted()) == 2
+    assert file.read_bytes() == LETTER * 2
+
+
+def test_document_that_no_rule_takes_fails_with_the_nearest_rules(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake, {"when": {"extension": "pdf"}}))
+        ferry.drop(SAMPLES / "notes.txt")
+        assert ferry.run_once().returncode == 1
+    error = json.loads((ferry.failed / "notes.txt.error.json").read_text())
+    assert "no rule takes it" in error["why"]
+    assert "extension" in error["why"]
