@@ -27,25 +27,30 @@ _LEAVES = (
     "encrypted",
     "class_",
 )
-_EVERYTHING = {"name": {"*", "**"}, "path": {"**", "**/*"}, "type": {"*/*"}}
+_NOTHING: frozenset[str] = frozenset()
+_EVERYTHING: dict[str, frozenset[str]] = {
+    "name": frozenset({"*", "**"}),
+    "path": frozenset({"**", "**/*"}),
+    "type": frozenset({"*/*"}),
+}
 
 
 def unreachable(rules: Sequence[RuleConfig]) -> list[tuple[int, int]]:
     """Pairs (rule that is never reached, the earlier rule that takes all its documents), by index."""
     pairs: list[tuple[int, int]] = []
-    for index, later in enumerate(rules):
-        if not later.enabled:
+    enders: list[tuple[int, WhenConfig]] = []
+    for index, rule in enumerate(rules):
+        if not rule.enabled:
             continue
-        for before, earlier in enumerate(rules[:index]):
-            if _ends_the_search(earlier) and swallows(earlier.when, later.when):
-                pairs.append((index, before))
-                break
+        pairs += [(index, before) for before, when in enders if swallows(when, rule.when)][:1]
+        if _ends_the_search(rule):
+            enders.append((index, rule.when))
     return pairs
 
 
 def _ends_the_search(rule: RuleConfig) -> bool:
     """A rule that classifies is passed over once the class is known, so those after it are reached then."""
-    return rule.enabled and not rule.continue_ and not classifies(rule)
+    return not rule.continue_ and not classifies(rule)
 
 
 def classifies(rule: RuleConfig) -> bool:
@@ -58,9 +63,11 @@ def swallows(earlier: WhenConfig, later: WhenConfig) -> bool:
     if later.any and all(swallows(earlier, _with(later, branch)) for branch in later.any):
         return True
     own = _conjuncts(later)
+    for name in _LEAVES:
+        if getattr(earlier, name) is not None and not _leaf_implied(name, getattr(earlier, name), own):
+            return False
     return (
-        all(_leaf_implied(name, earlier, own) for name in _LEAVES)
-        and all(swallows(part, later) for part in earlier.all or ())
+        all(swallows(part, later) for part in earlier.all or ())
         and (earlier.any is None or any(swallows(part, later) for part in earlier.any))
         and (earlier.not_ is None or _refuses(earlier.not_, own))
     )
@@ -81,13 +88,11 @@ def _refuses(part: WhenConfig, own: list[WhenConfig]) -> bool:
     return any(when.not_ is not None and swallows(when.not_, part) for when in own)
 
 
-def _leaf_implied(name: str, earlier: WhenConfig, own: list[WhenConfig]) -> bool:
-    wanted = getattr(earlier, name)
-    if wanted is None:
+def _leaf_implied(name: str, wanted: object, own: list[WhenConfig]) -> bool:
+    if isinstance(wanted, tuple) and not _EVERYTHING.get(name, _NOTHING).isdisjoint(wanted):
         return True
-    if name != "encrypted" and _EVERYTHING.get(name, set()) & set(wanted):
-        return True
-    return any(_implies(name, getattr(when, name), wanted) for when in own if getattr(when, name) is not None)
+    given = [getattr(when, name) for when in own]
+    return any(_implies(name, one, wanted) for one in given if one is not None)
 
 
 def _implies(name: str, given: object, wanted: object) -> bool:
