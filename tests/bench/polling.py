@@ -3,7 +3,8 @@
 Run it: ``python tests/bench/polling.py [jobs]``. It prints, for each kind of service, the lag as a share of the
 job's duration (median, mean, 90th percentile) and the polls for each job, all from the first job on, when nothing
 is known yet. "at the same polls" is learned pacing with its budget set so that it makes as many polls a job as the
-line above it.
+line above it. Where nothing explains the durations ("unexplained") no way of asking can halve the lag: for a
+distribution known in advance the best schedule of 22 polls has a mean lag of 6 %, of 6 polls one of 25 %.
 """
 
 from __future__ import annotations
