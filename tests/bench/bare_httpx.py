@@ -43,10 +43,9 @@ async def main(url: str, folder: Path, out: Path) -> None:
             await extract(client, file, out)
 
     began_at, cpu_s = time.time(), time.process_time()
-    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
-        async with asyncio.TaskGroup() as group:
-            for file in sorted(folder.iterdir()):
-                group.create_task(one(client, file))
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client, asyncio.TaskGroup() as group:
+        for file in sorted(folder.iterdir()):
+            group.create_task(one(client, file))
     print(json.dumps({"took_s": time.time() - began_at, "cpu_s": time.process_time() - cpu_s}))
 
 

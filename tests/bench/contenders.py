@@ -46,7 +46,10 @@ def make_pdf(mark: int, size_bytes: int) -> bytes:
         body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
     fill = max(0, size_bytes - len(body) - 230)
     places.append(len(body))
-    body += b"4 0 obj\n<< /Length %d >>\nstream\n%s\nendstream\nendobj\n" % (fill, os.urandom(fill // 2 + 1).hex()[:fill].encode())
+    body += b"4 0 obj\n<< /Length %d >>\nstream\n%s\nendstream\nendobj\n" % (
+        fill,
+        os.urandom(fill // 2 + 1).hex()[:fill].encode(),
+    )
     xref = len(body)
     body += b"xref\n0 5\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % place for place in places)
     body += b"trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % xref

@@ -21,7 +21,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from contenders import FastServer
+from engine_speed import engine
 from figures import Row, table
+from standing import backlog, history, idle, upload, waiting
 from throughput import detection, throughput
 
 TOP = Path(__file__).parent.parent.parent
@@ -34,6 +36,18 @@ MEASURES: dict[str, Rows] = {
     "detection": lambda at, server, quick: detection(
         at, server, drops=40 if quick else 200, loaded_drops=30 if quick else 100
     ),
+    "backlog": lambda at, server, quick: backlog(at, server, count=5_000 if quick else 100_000),
+    "history": lambda at, server, quick: history(
+        at, server, count=20_000 if quick else 1_000_000, times=2 if quick else 5
+    ),
+    "waiting": lambda at, server, quick: waiting(
+        at, server, count=500 if quick else 10_000, watched_s=5 if quick else 60
+    ),
+    "upload": lambda at, server, quick: upload(at, server, size_bytes=200_000_000 if quick else 2_000_000_000),
+    "idle": lambda at, server, quick: idle(
+        at, server, inboxes=10, files=100 if quick else 1000, watched_s=5 if quick else 60
+    ),
+    "engine": lambda at, server, quick: engine(at, server, copies=1 if quick else 6, singles=5 if quick else 30),
 }
 
 
@@ -75,7 +89,8 @@ def machine() -> str:
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     name = cpu.partition(":")[2].strip() or platform.machine()
-    return f"{os.cpu_count()} cores ({name}), {memory_gb:.0f} GB, Linux {platform.release()}, Python {platform.python_version()}"
+    software = f"Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} cores ({name}), {memory_gb:.0f} GB, {software}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Two thousand documents at once, and single ones: how many a second, at what price, and how soon they are on the wire."""
+"""Many documents at once, and single ones: how many a second, at what price, and how soon they are on the wire."""
 
 from __future__ import annotations
 
