@@ -21,6 +21,7 @@ from docferry.engine.extraction.plaintext import load_text
 
 Node = dict[str, Any]
 EXIT_WAIT_S = 0.2
+DAMAGED = "the document is damaged or not what it claims to be; open and save it again"
 
 
 def read_office(path: Path, media_type: str, options: ReadOptions) -> Document:
@@ -34,13 +35,8 @@ def read_markup(path: Path, media_type: str, options: ReadOptions) -> Document:
 
 
 def read_bytes(content: bytes, media_type: str, limits: Limits) -> Document:
-    from xberg import XbergError
-
     wait_at_exit()
-    try:
-        nodes, title = asyncio.run(structure(content, media_type, limits))
-    except XbergError as error:
-        raise CorruptDocument("the document is damaged or not what it claims to be; open and save it again") from error
+    nodes, title = asyncio.run(structure(content, media_type, limits))
     pages = to_pages(nodes)
     if not any(page.blocks for page in pages):
         raise EmptyDocument("the document holds no text; check that it is the right file")
@@ -78,9 +74,12 @@ async def structure(content: bytes, media_type: str, limits: Limits) -> tuple[li
         ),
     )
     source = xberg.ExtractInput(kind="bytes", bytes=content, mime_type=media_type)
-    outcome = await xberg.extract(source, config)
+    try:
+        outcome = await xberg.extract(source, config)
+    except (xberg.XbergError, RuntimeError, ValueError) as error:  # it raises its own errors as RuntimeError too
+        raise CorruptDocument(DAMAGED) from error
     if outcome.errors or not outcome.results:
-        raise CorruptDocument("the document is damaged or not what it claims to be; open and save it again")
+        raise CorruptDocument(DAMAGED)
     document = outcome.results[0]
     found = document.document
     return [to_node(node) for node in (found.nodes if found is not None else ())], document.metadata.title
