@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from contenders import FastServer
-from engine_speed import engine
-from figures import Row, table
-from standing import backlog, history, idle, upload, waiting
-from throughput import detection, throughput
+from speed.contenders import FastServer
+from speed.embedded import engine
+from speed.figures import Row, table
+from speed.standing import backlog, history, idle, upload, waiting
+from speed.throughput import detection, throughput
 
 TOP = Path(__file__).parent.parent.parent
 Rows = Callable[[Path, FastServer, bool], Iterator[Row]]

@@ -13,10 +13,11 @@ from io import BytesIO
 from pathlib import Path
 
 import pypdfium2
-from contenders import HERE, Docferry, FastServer, write_and_close
-from figures import Row, at_least, below, median, percentile
 
-SAMPLES = HERE.parent.parent / "config" / "samples"
+from speed.contenders import HERE, Docferry, FastServer, write_and_close
+from speed.figures import Row, at_least, below, median, percentile
+
+SAMPLES = HERE.parent.parent.parent / "config" / "samples"
 
 
 def ferry(folder: Path) -> Docferry:

@@ -1,6 +1,6 @@
 """The engine's libraries alone: every document of a folder read on all cores of one process, nothing else.
 
-    python tests/bench/bare_engine.py FOLDER
+    python tests/bench/speed/bare_engine.py FOLDER
 
 Prints the pages and the pages a second, loading of the libraries not counted.
 """

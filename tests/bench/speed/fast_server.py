@@ -1,6 +1,6 @@
 """A very fast provider in a process of its own: speaks Pulse's asynchronous extract, counts and timestamps everything.
 
-    python tests/bench/fast_server.py
+    python tests/bench/speed/fast_server.py
 
 prints its port on the first line and serves until its stdin is closed. ``POST /_script`` sets the job time in
 seconds and forgets what was counted, ``GET /_stats`` tells it. A submission is known by the ``bench-NNNNNNNN`` in

@@ -1,6 +1,6 @@
 """What a person would write in an afternoon: every file of a folder, 16 at a time, through plain httpx.
 
-    python tests/bench/bare_httpx.py URL FOLDER OUT
+    python tests/bench/speed/bare_httpx.py URL FOLDER OUT
 
 Reads a file, uploads it, asks each 0.5 s, writes the result. No ledger, no fsync, no watching, no second try.
 Prints when it began and ended and the CPU time between, imports not counted.

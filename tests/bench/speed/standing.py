@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from contenders import Docferry, FastServer, make_pdf, wait_for
-from figures import Row, at_most, below, family, median, memory_mb, reset_peak
-
 from docferry.ledger import Ledger
 from docferry.pipeline.pacing import PaceModel, PaceSettings
+from speed.contenders import Docferry, FastServer, make_pdf, wait_for
+from speed.figures import Row, at_most, below, family, median, memory_mb, reset_peak
 
 BACKLOG_BYTES = 1000
 

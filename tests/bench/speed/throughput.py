@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from contenders import HERE, CurlPipeline, Docferry, FastServer, drop, make_pdf, wait_for, write_and_close
-from figures import Row, at_least, at_most, median, percentile
+from speed.contenders import HERE, CurlPipeline, Docferry, FastServer, drop, make_pdf, wait_for, write_and_close
+from speed.figures import Row, at_least, at_most, median, percentile
 
 SIZE_BYTES = 100_000
 CONCURRENCY = 16

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from figures import cpu_s
+
+from speed.figures import cpu_s
 
 HERE = Path(__file__).parent
 DEADLINE_S = 900.0
