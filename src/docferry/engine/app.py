@@ -14,10 +14,10 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 import docferry
-from docferry.engine import sqlite
+from docferry.engine import openapi, sqlite
 from docferry.engine.access import Doorkeeper
 from docferry.engine.answers import JsonResponse
 from docferry.engine.errors import Refusal
@@ -53,7 +53,10 @@ def create_app(settings: EngineSettings, failed: Callable[[BaseException], None]
         description="Two document-extraction APIs, served locally.",
         lifespan=lifespan,
         default_response_class=JsonResponse,
+        docs_url=None,  # the framework's pages load their scripts from elsewhere
+        redoc_url=None,
     )
+    app.add_api_route("/docs", docs, include_in_schema=False)
     app.include_router(pulse.router)
     app.include_router(nanonets.router)
     app.add_exception_handler(Refusal, answer_refusal)
@@ -65,6 +68,10 @@ def create_app(settings: EngineSettings, failed: Callable[[BaseException], None]
     app.add_exception_handler(Exception, answer_defect)
     app.add_middleware(Doorkeeper)
     return app
+
+
+async def docs(request: Request) -> Response:
+    return HTMLResponse(openapi.page(request.app.openapi()))
 
 
 @asynccontextmanager

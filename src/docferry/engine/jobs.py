@@ -11,9 +11,9 @@ import logging
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from docferry.engine import sqlite
 from docferry.engine.errors import JobFailure, Refusal, busy
@@ -26,6 +26,7 @@ from docferry.engine.store import Ending, Store, input_file, new_id
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
 DEATHS_BLAMED_ON_A_JOB = 3
 BLAMED = "the engine died {} times while it worked on this document"
 LEDGER_PAUSE_S = 1.0  # before an outcome that could not be written is tried again
@@ -83,8 +84,12 @@ class Jobs:
         """The accepted job, durably; the earlier one if its idempotency key was seen before."""
         self._refuse_if_busy(1)
         job_id = new_id()
-        await asyncio.to_thread(_settle_inputs, new.sources, self.store.folder(job_id))
-        accepted_id = await self.store.add(job_id, new, time.time())
+        try:
+            await asyncio.to_thread(_settle_inputs, new.sources, self.store.folder(job_id))
+            accepted_id = await self.store.add(job_id, new, time.time())
+        except (OSError, sqlite.DatabaseError):  # a full disk: leave no half of a job behind
+            await self._remove_folder(job_id)
+            raise
         job = self._known(accepted_id)
         if accepted_id == job_id:
             self._launch(job)
@@ -159,7 +164,7 @@ class Jobs:
 
     async def begin(self, task_id: str) -> Assignment | None:
         job = self.store.find(task_id)
-        if job is None or not await self.store.start(task_id, time.time()):
+        if job is None or not await _insist(lambda: self.store.start(task_id, time.time())):
             return None
         self._notify(task_id)
         settings = self._settings
@@ -186,8 +191,9 @@ class Jobs:
             await self._end(job, self._ending(job, outcome))
 
     def report(self, task_id: str, event: Mapping[str, Any]) -> None:
-        if event.get("event") == "pages":
-            self._pages[task_id] = int(event["total"])
+        total = event.get("total")
+        if event.get("event") == "pages" and isinstance(total, int):
+            self._pages[task_id] = total
             self._notify(task_id)
 
     # Steps.
@@ -216,6 +222,10 @@ class Jobs:
         except FetchFailed as error:
             await self._end(job, Ending(JobStatus.FAILED, JobFailure(error.code, error.message)))
             return
+        except OSError as error:
+            message = f"the document could not be stored: {error.strerror}"
+            await self._end(job, Ending(JobStatus.FAILED, JobFailure("GENERAL_503", message)))
+            return
         self._pool.submit(job.client, job.id)
 
     async def _fetch_one(self, job: Job, entry: Input) -> None:
@@ -228,13 +238,7 @@ class Jobs:
 
     async def _end(self, job: Job, ending: Ending) -> None:
         """Record the end, whatever it takes, then tell everyone who waits. The first recorded end counts."""
-        while True:
-            try:
-                is_first = await self.store.end(job.id, ending, time.time())
-                break
-            except sqlite.DatabaseError:
-                log.exception("an outcome could not be recorded, trying again job=%s", job.id)
-                await asyncio.sleep(LEDGER_PAUSE_S)
+        is_first = await _insist(lambda: self.store.end(job.id, ending, time.time()))
         if is_first:
             log.info("job ended job=%s kind=%s state=%s", job.id, job.kind, ending.status)
             await self._clear_input(job.id)
@@ -244,9 +248,9 @@ class Jobs:
             await self._settle_parent(job.parent_id)
 
     async def _settle_parent(self, parent_id: str) -> None:
-        parent = self._known(parent_id)
+        parent = self.store.find(parent_id)
         children = self.store.children(parent_id)
-        if not parent.status.has_ended and all(child.status.has_ended for child in children):
+        if parent is not None and not parent.status.has_ended and all(child.status.has_ended for child in children):
             pages = sum(child.pages or 0 for child in children)
             await self._end(parent, Ending(JobStatus.COMPLETED, pages=None, facts={"pages": pages}))
 
@@ -256,7 +260,13 @@ class Jobs:
         failure = _failure(outcome, self._settings)
         if failure is not None:
             return Ending(JobStatus.FAILED, failure)
-        facts = outcome.answer["facts"]
+        try:
+            return self._completion(job, outcome.answer["facts"])
+        except (KeyError, TypeError):  # a worker that a document has taken over may say anything
+            log.exception("a worker's answer makes no sense job=%s", job.id)
+            return Ending(JobStatus.FAILED, JobFailure("PROC_003", "the document confused its worker process"))
+
+    def _completion(self, job: Job, facts: Mapping[str, Any]) -> Ending:
         artefacts = tuple(
             Artefact(entry["id"], entry["kind"], job.owner, job.id, entry["payload"]) for entry in facts["saved"]
         )
@@ -284,7 +294,7 @@ class Jobs:
         wanted = job.request.get("extraction_ids") or [job.request.get("extraction_id")]
         found = [self.store.artefact(extraction_id) for extraction_id in wanted if extraction_id]
         return {
-            artefact.id: str(self.store.folder(artefact.job_id) / artefact.payload["file"])
+            artefact.id: str(self.store.folder(artefact.job_id) / Path(artefact.payload["file"]).name)
             for artefact in found
             if artefact is not None
         }
@@ -306,6 +316,16 @@ class Jobs:
 
     async def _remove_folder(self, job_id: str) -> None:
         await asyncio.to_thread(shutil.rmtree, self.store.folder(job_id), ignore_errors=True)
+
+
+async def _insist(write: Callable[[], Awaitable[Result]]) -> Result:
+    """What ``write`` gives, tried until the ledger takes it: a full disk must not lose an outcome."""
+    while True:
+        try:
+            return await write()
+        except sqlite.DatabaseError:
+            log.exception("the ledger refused a change, trying again")
+            await asyncio.sleep(LEDGER_PAUSE_S)
 
 
 def _failure(outcome: Outcome, settings: EngineSettings) -> JobFailure | None:

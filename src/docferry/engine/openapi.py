@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,22 @@ def form_body(
     if json_too:
         content["application/json"] = {"schema": schema}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def page(description: Mapping[str, Any]) -> str:
+    """The OpenAPI description as a page that needs nothing from elsewhere: every call with what it does."""
+    info = description["info"]
+    calls = [
+        f"<dt><code>{method.upper()} {html.escape(path)}</code></dt><dd>{html.escape(call.get('description', ''))}</dd>"
+        for path, methods in description["paths"].items()
+        for method, call in methods.items()
+    ]
+    title = html.escape(f"{info['title']} {info['version']}")
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>\n'
+        f"<h1>{title}</h1>\n<p>{html.escape(info['description'])} In full, for machines: "
+        f'<a href="openapi.json">openapi.json</a>.</p>\n<dl>\n' + "\n".join(calls) + "\n</dl>\n</body></html>\n"
+    )
 
 
 def _resolve(value: Any, definitions: Mapping[str, Any]) -> Any:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from docferry.engine import sqlite
 from docferry.engine.records import JobStatus
 from docferry.engine.settings import Retention
 from docferry.engine.store import Store
@@ -19,7 +20,10 @@ log = logging.getLogger(__name__)
 async def keep_tidy(store: Store, retention: Retention) -> None:
     """Purge what is due, again and again, until cancelled."""
     while True:
-        await purge(store, retention, time.time())
+        try:
+            await purge(store, retention, time.time())
+        except sqlite.DatabaseError:  # a full disk, perhaps: what was removed so far helps the next round
+            log.exception("housekeeping could not be recorded, trying again later")
         await asyncio.sleep(retention.every_s)
 
 

@@ -113,12 +113,6 @@ class Store:
         row = self._database.row("SELECT * FROM jobs WHERE id = ?", (job_id,))
         return _job(row) if row else None
 
-    def earlier(self, owner: str, kind: str, key: str) -> Job | None:
-        """The job that was accepted under this idempotency key."""
-        query = "SELECT jobs.* FROM idempotency JOIN jobs ON jobs.id = job_id WHERE idempotency.owner = ? AND "
-        row = self._database.row(query + "idempotency.kind = ? AND key = ?", (owner, kind, key))
-        return _job(row) if row else None
-
     def unfinished(self) -> list[Job]:
         rows = self._database.rows("SELECT * FROM jobs WHERE status IN ('pending', 'processing') ORDER BY created_at")
         return [_job(row) for row in rows]

@@ -53,6 +53,10 @@ def _perform(task: Mapping[str, Any], answers: int) -> dict[str, Any]:
         answer = {"facts": work.perform(task, lambda event: _say(answers, dict(event)))}
     except work.TaskFailed as error:
         answer = {"failure": {"code": error.code, "message": error.message}}
+    except OSError as error:
+        log.exception("a task failed by a file error job=%s", task.get("id"))
+        message = f"the engine could not write or read a file of its own: {error.strerror}"
+        answer = {"failure": {"code": "GENERAL_503", "message": message}}
     except MemoryError:
         answer = {"failure": {"code": "PROC_002", "message": "the document needs more memory than it may have"}}
     except Exception:  # the task's outer edge

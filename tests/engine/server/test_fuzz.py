@@ -48,6 +48,13 @@ def test_random_requests_get_documented_answers(operation: Any, fuzzed: Running)
     try_one()
 
 
+def test_the_page_needs_nothing_from_elsewhere(fuzzed: Running) -> None:
+    page = fuzzed.http.get("/docs").text
+    assert "POST /api/v1/extract/async" in page
+    assert "://" not in page
+    assert "<script" not in page
+
+
 def test_every_endpoint_of_both_contracts_is_described() -> None:
     labels = {operation.label for operation in OPERATIONS}
     pulse = {f"POST /{name}" for name in ("extract", "extract_async", "split", "schema", "tables", "pipeline/execute")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from docferry.engine.__main__ import main as start
 from docferry.engine.retention import purge
 from docferry.engine.settings import Retention
 from docferry.engine.store import Store
@@ -71,27 +73,27 @@ def test_the_engine_stops_when_its_parent_is_gone(tmp_path: Path) -> None:
     wait_for(lambda: not command_line(pid))
 
 
-def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], input=given, capture_output=True, text=True, timeout=60, check=False)
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What an engine that does not start says: one line, with status 2."""
+    assert start(arguments) == 2
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    return said
 
 
-def test_wrong_settings_are_one_line_and_status_2(tmp_path: Path) -> None:
+def test_wrong_settings_are_one_line_and_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = ("--state", str(tmp_path))
-    long_path = str(tmp_path / ("x" * 120))
+    assert "keys are wanted" in refused(capsys, *state, "--host", "0.0.0.0")
+    assert "longer than 107 bytes" in refused(capsys, *state, "--uds", str(tmp_path / ("x" * 120)))
+    assert "cannot be used" in refused(capsys, "--state", "/proc/nowhere")
+    for given, word in [("{", "--settings-json"), ("[]", "JSON object"), ('{"limit": 1}', "settings.limit: unknown")]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(given))
+        assert word in refused(capsys, *state, "--settings-json", "-")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        for arguments, given, word in [
-            ((*state, "--host", "0.0.0.0"), "", "keys are wanted"),
-            ((*state, "--settings-json", "-"), "{", "--settings-json"),
-            ((*state, "--settings-json", "-"), '{"limit": 1}', "settings.limit: unknown"),
-            ((*state, "--uds", long_path), "", "longer than 107 bytes"),
-            ((*state, "--port", port), "", f"cannot listen on 127.0.0.1:{port}"),
-            (("--state", "/proc/nowhere"), "", "cannot be used"),
-        ]:
-            done = run(*arguments, given=given)
-            assert done.returncode == 2
-            assert word in done.stderr
-            assert len(done.stderr.splitlines()) == 1
+        assert f"cannot listen on 127.0.0.1:{port}" in refused(capsys, *state, "--port", port)
 
 
 def test_two_engines_cannot_share_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,15 +102,16 @@ def test_two_engines_cannot_share_a_folder(tmp_path: Path, monkeypatch: pytest.M
         pass
 
 
-def test_a_socket_left_by_a_killed_engine_is_replaced_but_no_other_file(tmp_path: Path) -> None:
+def test_a_socket_left_by_a_killed_engine_is_replaced_but_no_other_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with EngineProcess(tmp_path) as first:
         first.kill()
     assert first.uds.exists()
     with EngineProcess(tmp_path) as second:
         assert second.running.extract(b"x").status_code == 200
     first.uds.write_text("precious")
-    done = run("--state", str(tmp_path), "--uds", str(first.uds))
-    assert done.returncode == 2
+    assert "cannot listen" in refused(capsys, "--state", str(tmp_path / "other"), "--uds", str(first.uds))
     assert first.uds.read_text() == "precious"
 
 
