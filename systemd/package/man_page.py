@@ -14,7 +14,7 @@ import click
 import docferry
 from docferry.cli import group
 
-MARK = ".\\\" @COMMANDS@"
+MARK = '.\\" @COMMANDS@'
 
 
 def main(source: str, seconds: str) -> None:
