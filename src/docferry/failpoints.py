@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 
 
 def _target() -> tuple[str, int] | None:
@@ -29,6 +30,17 @@ def failpoint(name: str) -> None:
     """Returns at once, except in a test that asked for this process's death at ``name``."""
     if _TARGET is not None and _TARGET[0] in (name, "*"):
         _count_and_die(_TARGET[1])
+    if _simulator is not None:
+        _simulator(name)
+
+
+def simulate(simulator: Callable[[str], None] | None) -> None:
+    """Lets a simulation in this process decide what happens at every failpoint; None ends it."""
+    global _simulator
+    _simulator = simulator
+
+
+_simulator: Callable[[str], None] | None = None
 
 
 def _count_and_die(wanted: int) -> None:

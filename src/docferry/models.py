@@ -185,7 +185,7 @@ class Step:
     state: StepState
     options: Mapping[str, Json]
     idempotency_key: str
-    upload_names: tuple[str, ...]  # every name under which this step was ever sent, the present one last
+    upload_names: tuple[str, ...]  # the present one last, before it those whose fate never became known
     attempt: int = 0  # deliberate submissions of this step in this run
     mode: str = "async"
     job_id: str | None = None

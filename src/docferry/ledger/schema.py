@@ -93,7 +93,7 @@ CREATE TABLE steps (
     mode TEXT NOT NULL,
     attempt INTEGER NOT NULL,
     idempotency_key TEXT NOT NULL,
-    upload_names TEXT NOT NULL,     -- JSON: every name under which this step was ever sent
+    upload_names TEXT NOT NULL,     -- JSON: the present one last, before it those whose fate never became known
     job_id TEXT,
     intent_at REAL,
     accepted_at REAL,

@@ -185,7 +185,7 @@ async def _unknown(context: Context, document: Document, step: Step, error: JobU
 async def _submit_anew(context: Context, document: Document, step: Step | None, why: str) -> Document:
     """The job is gone: submitted again within a budget, then held, since each run may be paid for."""
     lost = (step.lost_jobs if step else 0) + 1
-    steps = (replace(step, state=StepState.FAILED, job_id=None, pointer=None, lost_jobs=lost),) if step else ()
+    steps = (replace(step, state=StepState.FAILED, upload_names=(), job_id=None, pointer=None, lost_jobs=lost),) if step else ()
     if lost > MAX_LOST_JOBS:
         return await context.commit(
             context.change(
@@ -246,7 +246,7 @@ async def _job_failed(context: Context, document: Document, step: Step, failed: 
             document,
             "job failed, will submit again",
             {"reason": failed.message, "job": step.job_id},
-            steps=(replace(step, state=StepState.FAILED, job_id=None, error=failed.message),),
+            steps=(replace(step, state=StepState.FAILED, upload_names=(), job_id=None, error=failed.message),),
             state=DocumentState.QUEUED,
             due_at=decision.at,
             waits_for=f"another try after: {failed.message}",

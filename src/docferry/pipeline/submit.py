@@ -275,7 +275,7 @@ async def _answer_lost(context: Context, document: Document, step: Step, error: 
 async def _look(
     context: Context, service: Service, document: Document, step: Step, lost_at: float, looks: int
 ) -> Document:
-    """Reads the provider's listing for any name under which this step was ever sent."""
+    """Reads the listing for the present name and those whose fate never became known."""
     now = context.clock.now()
     try:
         found = await service.provider.find_lost(step.upload_names, step.intent_at or lost_at)

@@ -1,0 +1,31 @@
+"""A fixed number of schedules; a failing seed reproduces its run exactly: ``simulate(SEED, folder)``."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from simulation.simulator import simulate
+
+SCHEDULES = 400
+
+
+def test_promises_hold_after_every_step_of_every_schedule() -> None:
+    """On a memory filesystem: what is simulated is the process' death, not the disk's."""
+    memory = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+    states: Counter[str] = Counter()
+    steps = crashes = 0
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        for seed in range(SCHEDULES):
+            outcome = simulate(seed, Path(folder))
+            states += outcome.states
+            steps += outcome.steps
+            crashes += outcome.crashes
+    print(f"{SCHEDULES} schedules, {steps} steps, {crashes} crashes: {dict(states)}")
+    assert crashes > SCHEDULES / 4
+    assert set(states) == {"delivered", "failed", "held"}
+
+
+def test_seed_reproduces_its_schedule(tmp_path: Path) -> None:
+    assert simulate(7, tmp_path) == simulate(7, tmp_path)
