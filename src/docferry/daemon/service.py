@@ -56,7 +56,18 @@ def run(config: Config, *, once: bool) -> ExitCode:
     logs.configure(format=config.log.format, level=config.log.level, names=config.log.names)
     if problems := check_folders(config):
         raise ConfigError(problems)
-    return asyncio.run(Daemon(config, SystemClock(), once=once).main())
+    return asyncio.run(_until_ended(Daemon(config, SystemClock(), once=once)))
+
+
+async def _until_ended(daemon: Daemon) -> ExitCode:
+    code = await daemon.main()
+    if daemon.cut_off:
+        # A thread that hangs in a dead share cannot be ended; Python would wait for it for ever. All that
+        # matters is in the ledger, which is closed.
+        log.warning("%d requests or writes did not end in time; leaving them behind", daemon.cut_off)
+        logging.shutdown()
+        os._exit(code)
+    return code
 
 
 class Daemon:
@@ -80,6 +91,7 @@ class Daemon:
         self.environ = environ
         self._rng = random.Random()  # noqa: S311 - spreads retries and polls, guards nothing
         self.stopping = False
+        self.cut_off = 0
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._signals = 0
@@ -316,7 +328,7 @@ class Daemon:
         grace_s = self.config.shutdown_grace_s
         self.notifier.extend_timeout(grace_s + STOP_EXTENSION_S)
         await self.inboxes.stop()
-        await self.dispatcher.stop(grace_s)
+        self.cut_off = await self.dispatcher.stop(grace_s)
         await self._save_pace()
         log.info("stopped; %d documents go on at the next start", len(self.dispatcher.schedule))
 

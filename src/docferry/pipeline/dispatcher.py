@@ -102,15 +102,20 @@ class Dispatcher:
             await self._move_to_fallbacks(now)
             await self._sleep(now)
 
-    async def stop(self, grace_s: float) -> None:
-        """Starts nothing new and lets running work finish; what is cut off is taken up from the ledger next time."""
+    async def stop(self, grace_s: float) -> int:
+        """Starts nothing new and lets running work finish; returns how much of it was cut off.
+
+        What is cut off is taken up from the ledger next time.
+        """
         self._stopping = True
         self.wake()
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=grace_s)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        if not self._tasks:
+            return 0
+        _, late = await asyncio.wait(self._tasks, timeout=grace_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        return len(late)
 
     async def _sleep(self, now: float) -> None:
         due_at = self.schedule.next_due_at()

@@ -185,7 +185,11 @@ async def _unknown(context: Context, document: Document, step: Step, error: JobU
 async def _submit_anew(context: Context, document: Document, step: Step | None, why: str) -> Document:
     """The job is gone: submitted again within a budget, then held, since each run may be paid for."""
     lost = (step.lost_jobs if step else 0) + 1
-    steps = (replace(step, state=StepState.FAILED, upload_names=(), job_id=None, pointer=None, lost_jobs=lost),) if step else ()
+    steps = (
+        (replace(step, state=StepState.FAILED, upload_names=(), job_id=None, pointer=None, lost_jobs=lost),)
+        if step
+        else ()
+    )
     if lost > MAX_LOST_JOBS:
         return await context.commit(
             context.change(
