@@ -18,6 +18,7 @@ _CURRENCY_NOTE = re.compile(r"(?:\bin\s+)?(?:\b(?:EUR|USD|GBP|CHF|Euro)\b|[€$�
 _TRAILING_DATE = re.compile(
     r"\s+(?:(?:vom|zum|am|per|as of|as at|on|at|au|du|le|al|del|a|op|van)\s+)?\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})$"
 )
+_TRAILING_WORD = re.compile(r"(?<=\S{3})\s+(?:at|@|of|zu|von)\s*$|[\s.·…]{3,}$")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -55,7 +56,7 @@ def key(text: str) -> str:
 def variants(label: str) -> tuple[str, ...]:
     """The readings of a printed label: whole, without its bracketed part, that part, and each side of a slash."""
     bare = _TRAILING_DATE.sub("", _PERCENTAGE.sub(" ", label).strip().rstrip(":：."))
-    whole = _CURRENCY_NOTE.sub("", bare).strip()
+    whole = _CURRENCY_NOTE.sub("", _TRAILING_WORD.sub("", bare).strip()).strip()
     readings = [whole]
     outside = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", whole).strip()
     if outside != whole:

@@ -88,6 +88,8 @@ def _grid_below(
         if far or ends(texts) or is_header(texts):
             break
         cells = _cells(line.segments, boxes)
+        if rows and _is_foot(cells, rows[0]):
+            break
         filled = [column for column, cell in enumerate(cells) if cell is not None]
         gap = line.top - before.bottom
         if rows and len(filled) == 1 and len(heads) > 2 and gap <= 0.9 * max(before.height, 0.006):
@@ -100,6 +102,24 @@ def _grid_below(
         taken.add(index)
         before = line
     return Grid(tuple(text for text, _ in heads), tuple(map(tuple, rows)), tuple(pages), frozenset(taken))
+
+
+def _is_foot(cells: Sequence[GridCell | None], first_row: Sequence[GridCell | None]) -> bool:
+    """Whether a row is no record but a sum below them: few cells, and words where the records have numbers."""
+    filled = [column for column, cell in enumerate(cells) if cell is not None]
+    if len(filled) > 2 or len(cells) < 4:
+        return False
+    return any(_is_wordy(cells[column]) and _is_numeric(first_row[column]) for column in filled)
+
+
+def _is_wordy(cell: GridCell | None) -> bool:
+    if cell is None:
+        return False
+    return sum(map(str.isalpha, cell.text)) > 3 and not any(map(str.isdigit, cell.text.split("%")[-1]))
+
+
+def _is_numeric(cell: GridCell | None) -> bool:
+    return cell is not None and sum(map(str.isdigit, cell.text)) >= sum(map(str.isalpha, cell.text))
 
 
 def _append(row: list[GridCell | None], column: int, more: GridCell | None) -> None:
@@ -205,6 +225,8 @@ def _table_rows(
         if is_header(texts):
             continue  # the heads again, on a new page
         cells = [rows[number].get(column) for column in columns]
+        if body and _is_foot(cells, body[0]):
+            break
         filled = [column for column, cell in enumerate(cells) if cell is not None]
         if body and len(filled) == 1 and len(columns) > 2:
             _append(body[-1], filled[0], cells[filled[0]])

@@ -10,11 +10,17 @@ from dataclasses import dataclass, field
 from docferry.engine.understanding import labels
 from docferry.engine.understanding.doctypes import document_type
 from docferry.engine.understanding.layout.lines import Line, Segment
-from docferry.engine.understanding.layout.parties import Section, continued, has_legal_form, legal_form_of, postal_match
+from docferry.engine.understanding.layout.parties import (
+    NAME_PARTS,
+    Section,
+    continued,
+    has_legal_form,
+    legal_form_of,
+    postal_match,
+)
 from docferry.engine.understanding.values import identifiers
 from docferry.engine.understanding.vocabulary import Vocabulary
 
-_PARTS = re.compile(r"\s+[|·•∙–—-]\s+|,\s(?!S\.|Inc|LLC|Ltd|SL|SA|Lda)")
 _MAX_NAME_WORDS = 7
 _BODY_TOP, _BODY_BOTTOM = 0.4, 0.85  # between them a page has neither letterhead nor footer
 _TALLER = 1.2
@@ -65,7 +71,7 @@ def _names(lines: Sequence[Line], taken: Sequence[Section], vocabulary: Vocabula
         for segment in line.segments:
             if any(section.holds(segment) for section in taken):
                 continue
-            text = _PARTS.split(segment.text)[0].strip(" ,")
+            text = NAME_PARTS.split(segment.text)[0].strip(" ,")
             is_domain = _is_domain(text, domains)
             is_first = segment is lines[0].segments[0] and _has_address_below(segment, lines, vocabulary)
             is_sign = has_legal_form(text) or is_domain or is_first
@@ -115,7 +121,7 @@ def _with_address(name: _Name, lines: Sequence[Line], vocabulary: Vocabulary) ->
     """The name's block with the address that stands with it at one of its places, if it does at any."""
     best = Section("seller", (name.segments[0],), (name.text,), (), False, _places(name.segments[0]))
     for segment in name.segments:
-        parts = [part.strip(" ,") for part in _PARTS.split(segment.text)[1:] if part.strip(" ,")]
+        parts = [part.strip(" ,") for part in NAME_PARTS.split(segment.text)[1:] if part.strip(" ,")]
         block = continued("seller", segment, segment, segment.text, lines, vocabulary)
         if any(postal_match(part) for part in parts):
             return Section("seller", (segment,) * (len(parts) + 1), (name.text, *parts), (), False, _places(segment))
@@ -134,7 +140,7 @@ def find_window_address(lines: Sequence[Line], vocabulary: Vocabulary) -> list[S
         if not lines or line.page != lines[0].page:
             break
         for segment in line.segments:
-            parts = _PARTS.split(segment.text)
+            parts = NAME_PARTS.split(segment.text)
             is_return_address = len(parts) >= 3 and any(postal_match(part) for part in parts[1:])
             if segment.box is None or not is_return_address or segment.box.top > _BODY_TOP:
                 continue
@@ -142,6 +148,28 @@ def find_window_address(lines: Sequence[Line], vocabulary: Vocabulary) -> list[S
             if block is not None:
                 return [block]
     return []
+
+
+def find_lone_address(
+    lines: Sequence[Line], taken: Sequence[Section], letterhead: Section | None, vocabulary: Vocabulary
+) -> list[Section]:
+    """The addressee of a letter whose sender is known: the one other address block at the top of its first page."""
+    if letterhead is None:
+        return []
+    sender = labels.key(letterhead.texts[0])
+    found: list[Section] = []
+    for line in lines:
+        if line.page != lines[0].page or (line.top is not None and line.top > _BODY_TOP):
+            break
+        for segment in line.segments:
+            is_taken = any(section.holds(segment) for section in (*taken, letterhead, *found))
+            if segment.box is None or is_taken or not _could_be_name(segment.text, segment, vocabulary):
+                continue
+            block = continued("buyer", segment, segment, segment.text, lines, vocabulary)
+            is_address = 3 <= len(block.texts) <= 6 and any(postal_match(text) for text in block.texts[2:])
+            if is_address and labels.key(block.texts[0]) != sender and not any(map(str.isdigit, block.texts[0])):
+                found.append(Section("buyer", block.lines, block.texts, block.attributes, False, block.places))
+    return found if len(found) == 1 else []
 
 
 def _block_below(upper: Segment, lines: Sequence[Line], vocabulary: Vocabulary) -> Section | None:

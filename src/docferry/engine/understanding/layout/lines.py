@@ -13,6 +13,7 @@ _GAP_IN_HEIGHTS = 0.8  # a wider gap than this, in line heights, is a new segmen
 _SAME_LINE_OVERLAP = 0.5
 _A4_HEIGHT_BY_WIDTH = 1.414
 _MAX_ANGLE = 15.0
+_RULE = re.compile(r"\s*|[-_=.·*~—–]{3,}")  # nothing, or a line drawn with characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def _lines_of_words(page: Page, first_line: int) -> list[Line]:
     height_by_width = _A4_HEIGHT_BY_WIDTH
     if page.width and page.height:
         height_by_width = page.height / page.width
-    upright = [word for word in page.words if abs(word.box.angle) <= _MAX_ANGLE and word.text.strip()]
+    upright = [word for word in page.words if abs(word.box.angle) <= _MAX_ANGLE and not _RULE.fullmatch(word.text)]
     lines: list[Line] = []
     for words in _rows(upright):
         number = first_line + len(lines)

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from docferry.engine.understanding.layout.lines import Line, Segment
+from docferry.engine.understanding.wordlists import word_set
 
 _MAX_LABEL_CHARACTERS = 60
 _MAX_LABEL_WORDS = 7
 _BELOW_IN_HEIGHTS = 2.0  # how far below its label a value may begin
 _ALIGNED = 0.012  # of the page's width
-_SEPARATORS = re.compile(r"\s+[|·•∙‧●■]\s+|\s+[–—]\s+(?=[^\W\d])")
+_SEPARATORS = re.compile(r"\s+[|·•∙‧●■]\s+|\s+[–—-]\s+(?=[^\W\d])")
+_CLAUSES = re.compile(r"[,;]\s*|(?<=[^\W_]{2})\.\s+(?=[^\W\d_])")
+_PREPOSITIONS = word_set("le du den vom del al dal to from au von bis van tot li de a an on")
+_MIN_EMBEDDED = 5  # letters of a label within a clause: shorter words are too common
+_TYPED_START = re.compile(r"[€$£(+-]?\s?\d|[A-Z]{2}\d|[A-Z]{6}")
 _COLON = re.compile(r"[:：](?!//)(?!\d\d(?!\d))")
 _JUST_CURRENCY = re.compile(r"^(?:[€$£¥]|[A-Z]{3}|kr\.?|zł|CA\$|US\$)$")
 _PERCENTAGE = re.compile(r"\d+(?:[.,]\d+)?\s?%")
@@ -23,9 +28,13 @@ _MOSTLY_DIGITS = re.compile(r"\d")
 class Relation(StrEnum):
     INLINE = "inline"  # label: value
     PREFIX = "prefix"  # label value, in one run of text
+    EMBEDDED = "embedded"  # the same, within a sentence
     RIGHT = "right"  # the next segment on the line
     LINE_END = "line_end"  # the last segment on the line
     BELOW = "below"
+
+
+RUNNING = frozenset({Relation.PREFIX, Relation.EMBEDDED})  # without a mark between label and value
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,7 @@ def _pairs_of(
     for part in _SEPARATORS.split(segment.text):
         yield from _inline(part, segment, is_label)
         yield from _prefixed(part, segment, is_label)
+        yield from _embedded(part, segment, is_label)
     label = segment.text.strip()
     if not could_be_label(label) or re.search(r"[:：]\s*\S", label):
         return
@@ -121,11 +131,26 @@ def _prefixed(part: str, segment: Segment, is_label: IsLabel) -> Iterator[Pair]:
     for count in range(min(_MAX_LABEL_WORDS, len(words) - 1), 0, -1):
         label, value = part[: words[count - 1].end()], part[words[count].start() :]
         if label.rstrip().endswith((":", "：")):
-            return
+            continue
         ends_in_number = any(map(str.isdigit, words[count - 1].group())) and "%" not in words[count - 1].group()
         if not ends_in_number and is_label(label):
             yield Pair(label, value, Relation.PREFIX, 0.95, segment, (segment,))
             return
+
+
+def _embedded(part: str, segment: Segment, is_label: IsLabel) -> Iterator[Pair]:
+    """``... due by 21 March`` in the middle of a sentence: the longest known label right before what looks typed."""
+    for clause in _CLAUSES.split(part):
+        words = list(re.finditer(r"\S+", clause))
+        for place in range(1, len(words)):
+            if not _TYPED_START.match(words[place].group()):
+                continue
+            for first in range(max(0, place - _MAX_LABEL_WORDS), place):
+                label = clause[words[first].start() : words[place - 1].end()].rstrip(":")
+                is_weak = label.lower() in _PREPOSITIONS or (first > 0 and len(label) < _MIN_EMBEDDED)
+                if not is_weak and is_label(label) and (first > 0 or clause is not part):
+                    yield Pair(label, clause[words[place].start() :], Relation.EMBEDDED, 0.88, segment, (segment,))
+                    break
 
 
 def _at_the_right(label: str, segment: Segment, line: Line, is_label: IsLabel) -> Iterator[Pair]:

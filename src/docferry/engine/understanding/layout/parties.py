@@ -21,6 +21,7 @@ _SAME_LEFT = 0.015
 _ATTRIBUTES = word_set(
     "vat_id tax_number registration_number email phone fax website contact_person country customer_number iban"
 )
+NAME_PARTS = re.compile(r"\s+[|·•∙–—-]\s+|,\s(?!S\.|Inc|LLC|Ltd|SL|SA|Lda)")
 _LEGAL_FORM = re.compile(
     r"(?<![\w.])(?:GmbH(?: & Co\.? KG)?|AG|KG|KGaA|OHG|UG|e\.\s?K\.|GbR|SE|Ltd\.?|Limited|LLC|L\.L\.C\.|Inc\.?|Corp\.?|"
     r"Corporation|PLC|plc|LLP|Pty|SARL|S\.A\.R\.L\.|SAS|S\.A\.S\.|SASU|EURL|SA|S\.A\.|SCI|S\.L\.U?\.?|SLU?|S\.p\.A\.|SpA|"
@@ -147,6 +148,9 @@ def continued(
             taken.append(segment)
             texts.append(segment.text)
         before = segment
+    parts = [part.strip(" ,") for part in NAME_PARTS.split(text) if part.strip(" ,")]
+    if len(parts) > 1 and any(postal_match(part) or re.search(r"\d", part) for part in parts[1:]):
+        taken[:1], texts[:1] = [first] * len(parts), parts  # name and address on one line
     members = [*taken, *attributes]
     places = frozenset((segment.line, segment.place) for segment in members)
     return Section(role, tuple(taken), tuple(texts), tuple(attributes), True, places)

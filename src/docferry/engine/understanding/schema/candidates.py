@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from docferry.engine.understanding import labels
 from docferry.engine.understanding.answers import Citation, Json
 from docferry.engine.understanding.layout.lines import Segment
-from docferry.engine.understanding.layout.pairs import Pair, Relation
+from docferry.engine.understanding.layout.pairs import RUNNING, Pair, Relation
 from docferry.engine.understanding.schema.evidence import Evidence
 from docferry.engine.understanding.schema.fields import PARTY_CONCEPTS, Wanted
 from docferry.engine.understanding.schema.guards import fitted
@@ -45,6 +45,8 @@ def candidates(wanted: Wanted, evidence: Evidence) -> list[Candidate]:
         found += _by_checkbox(wanted, evidence)
     if wanted.kind in SELF_EVIDENT_KINDS and not found:
         found += _by_form(wanted, evidence)
+    if wanted.kind is Kind.BIC and not found:
+        found += _bic_beside_iban(wanted, evidence)
     if wanted.has_concept("tax_rate"):
         found += _rates_in_labels(wanted, evidence)
     return found
@@ -54,7 +56,7 @@ def by_meaning(wanted: Wanted, fits: dict[str, float], evidence: Evidence) -> li
     """The values beside the labels that fit the field by meaning alone."""
     found = []
     for pair in evidence.pairs:
-        if pair.label in fits and pair.relation is not Relation.PREFIX:
+        if pair.label in fits and pair.relation not in RUNNING:
             candidate = _from_pair(wanted, pair, fits[pair.label], None, evidence)
             if candidate is not None:
                 found.append(candidate)
@@ -63,7 +65,7 @@ def by_meaning(wanted: Wanted, fits: dict[str, float], evidence: Evidence) -> li
 
 def _by_label(wanted: Wanted, evidence: Evidence) -> Iterator[Candidate]:
     for pair in evidence.pairs:
-        if pair.relation is Relation.PREFIX and wanted.kind in _WORDY:
+        if pair.relation in RUNNING and wanted.kind in _WORDY:
             continue  # "Customer service ..." is not the label "Customer" with a value behind it
         fit, meaning = evidence.matcher.fit(wanted, pair.label)
         if fit < _MIN_FIT or not _is_of_the_party(wanted, pair, meaning, evidence):
@@ -95,7 +97,7 @@ def _from_pair(wanted: Wanted, pair: Pair, fit: float, meaning: Meaning | None, 
     reading = _read(wanted, text, meaning, evidence)
     if reading is None:
         return None
-    if pair.relation is Relation.PREFIX and len(text[: reading.start].split()) > 1:
+    if pair.relation in RUNNING and not _follows_at_once(wanted, text, reading):
         return None  # a sentence that begins with the label's words
     if wanted.kind in _WORDY and evidence.vocabulary.is_label(reading.printed):
         return None
@@ -109,9 +111,18 @@ def _from_pair(wanted: Wanted, pair: Pair, fit: float, meaning: Meaning | None, 
     return Candidate(value, score, tuple(segment.citation for segment in segments))
 
 
+def _follows_at_once(wanted: Wanted, text: str, reading: Reading) -> bool:
+    """Whether a value stands right behind its label, and is surely one though no mark stands between them."""
+    if wanted.kind is Kind.IDENTIFIER and not any(map(str.isdigit, reading.printed)):
+        return False
+    return len(text[: reading.start].split()) <= 1
+
+
 def _read(wanted: Wanted, text: str, meaning: Meaning | None, evidence: Evidence) -> Reading | None:
     if wanted.kind is Kind.DATE and meaning is not None and meaning.concept == "period":
         return _end_of_period(wanted, text, evidence)
+    if wanted.kind is Kind.PERCENT and meaning is not None and meaning.concept == "tax_total" and "%" not in text:
+        return None  # the amount of the tax, not its rate
     return read(wanted.kind, text, evidence.conventions)
 
 
@@ -186,6 +197,17 @@ def _by_form(wanted: Wanted, evidence: Evidence) -> Iterator[Candidate]:
                     yield Candidate(value, _UNLABELLED_SCORE * segment.confidence, (segment.citation,))
 
 
+def _bic_beside_iban(wanted: Wanted, evidence: Evidence) -> Iterator[Candidate]:
+    """A word of the form of a BIC, of the country of the IBAN on its line."""
+    for line in evidence.lines:
+        countries = {found.value[:2] for found in read_all(Kind.IBAN, line.text, evidence.conventions)}
+        for segment in line.segments:
+            for reading in read_all(Kind.BIC, segment.text, evidence.conventions):
+                fits, value = fitted(wanted.leaf, reading.value, reading.printed)
+                if fits and str(reading.value)[4:6] in countries:
+                    yield Candidate(value, _UNLABELLED_SCORE * segment.confidence, (segment.citation,))
+
+
 def _rates_in_labels(wanted: Wanted, evidence: Evidence) -> Iterator[Candidate]:
     """The rate in a label such as "VAT 20 %"."""
     for pair in evidence.pairs:
@@ -193,7 +215,7 @@ def _rates_in_labels(wanted: Wanted, evidence: Evidence) -> Iterator[Candidate]:
             continue
         if read(Kind.AMOUNT, pair.value, evidence.conventions) is None:
             continue
-        source = f"{pair.label} {pair.value}" if pair.relation is Relation.PREFIX else pair.label
+        source = f"{pair.label} {pair.value}" if pair.relation in RUNNING else pair.label
         for found in numbers.find_percentages(source, evidence.conventions):
             printed = source[found.start : found.end].strip()
             fits, value = fitted(wanted.leaf, numbers.as_json_number(found.value), printed)
@@ -217,7 +239,7 @@ def unknown_labels(evidence: Evidence) -> Sequence[str]:
     """The labels in the document that the vocabulary does not know; of very many, those most surely labels."""
     found: dict[str, tuple[bool, int]] = {}
     for pair in evidence.pairs:
-        if pair.relation is Relation.PREFIX or evidence.matcher.meanings(pair.label) or not labels.key(pair.label):
+        if pair.relation in RUNNING or evidence.matcher.meanings(pair.label) or not labels.key(pair.label):
             continue
         has_colon = pair.relation is Relation.INLINE or pair.label.endswith(":")
         rank = (not has_colon, _RELATIONS.index(pair.relation))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from docferry.engine.extraction.model import Block, Document
 from docferry.engine.understanding import labels
 from docferry.engine.understanding.layout.grids import Grid, grids_of_lines, grids_of_tables
-from docferry.engine.understanding.layout.letterhead import find_letterhead, find_window_address
+from docferry.engine.understanding.layout.letterhead import find_letterhead, find_lone_address, find_window_address
 from docferry.engine.understanding.layout.lines import Line, Segment, lines_of
 from docferry.engine.understanding.layout.pairs import Pair, find_pairs
 from docferry.engine.understanding.layout.parties import Section, find_sections
@@ -71,6 +71,9 @@ def gather(
     sections = find_sections(lines, words, conventions, skipped)
     if not any(section.role == "buyer" for section in sections):
         sections += find_window_address(lines, words)
+    letterhead = find_letterhead(lines, sections, words)
+    if not any(section.role == "buyer" for section in sections):
+        sections += find_lone_address(lines, sections, letterhead, words)
     return Evidence(
         document=document,
         lines=lines,
@@ -82,7 +85,7 @@ def gather(
         table_grids=tuple(table_grids),
         pairs=tuple(find_pairs(lines, is_label, skipped)),
         sections=tuple(sections),
-        letterhead=find_letterhead(lines, sections, words),
+        letterhead=letterhead,
         blocks={block.id: block for block in document.blocks},
     )
 

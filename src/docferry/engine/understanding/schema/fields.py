@@ -15,6 +15,8 @@ PARTY_CONCEPTS = word_set(
     "name address street postal_code city country vat_id tax_number registration_number email phone fax "
     "website contact_person first_name last_name"
 )
+# Kinds whose values show themselves, so that a field's other words cannot mislead.
+_TELLING_KINDS = frozenset({Kind.IBAN, Kind.BIC, Kind.VAT_ID, Kind.EMAIL, Kind.PHONE, Kind.URL, Kind.CURRENCY})
 _GENERIC_NAMES = word_set("amount value date number id name total price text code reference type")
 _FORMAT_KINDS = {
     "date": Kind.DATE,
@@ -78,7 +80,8 @@ def _role_and_phrases(
         return None, tuple(dict.fromkeys(own)), tuple(dict.fromkeys(own))
     whole = f"{steps[-2]} {name}" if len(steps) > 1 else name
     if _is_known(whole, vocabulary):  # {"customer": {"number": ...}} is the customer number, no party's "number"
-        return None, (whole, *leaf.aliases), tuple(dict.fromkeys(phrase for phrase in [whole, *own] if phrase))
+        described = [phrase for phrase in own if phrase not in _GENERIC_NAMES]
+        return None, (whole, *leaf.aliases), tuple(dict.fromkeys([whole, *described]))
     for parent in steps[:-1]:
         role = vocabulary.roles_by_field_name.get(labels.key(parent), role)
     stripped = []
@@ -147,8 +150,20 @@ def _concepts(phrase: str, vocabulary: Vocabulary, in_table: bool) -> list[str]:
     for suffix in (" at", " on", " value", " of document", " string", " text", " iso"):
         if not names and phrase.endswith(suffix):
             names = list(vocabulary.by_field_name.get(labels.key(phrase.removesuffix(suffix)), ()))
+    if not names:
+        names = [name for name in _of_ending(phrase, vocabulary) if vocabulary.concepts[name].kind in _TELLING_KINDS]
     preferred = [name for name in names if vocabulary.concepts[name].is_column is in_table]
     return preferred or names
+
+
+def _of_ending(phrase: str, vocabulary: Vocabulary) -> list[str]:
+    """The concepts of the last words of a phrase that is not known as a whole: "bank iban" is an IBAN."""
+    words = phrase.split()
+    for start in range(1, len(words)):
+        names = vocabulary.by_field_name.get(labels.key(" ".join(words[start:])), ())
+        if names:
+            return list(names)
+    return []
 
 
 def _described(leaf: Leaf, vocabulary: Vocabulary, in_table: bool) -> list[str]:

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from docferry.engine.extraction.model import BlockKind
 from docferry.engine.understanding.answers import Citation, Json
 from docferry.engine.understanding.layout.grids import Grid, GridCell
-from docferry.engine.understanding.layout.pairs import Relation
+from docferry.engine.understanding.layout.pairs import RUNNING
 from docferry.engine.understanding.schema.choice import NOTHING, Choice
 from docferry.engine.understanding.schema.definition import ArrayNode
 from docferry.engine.understanding.schema.evidence import MIN_COLUMN_FIT, Evidence
 from docferry.engine.understanding.schema.fields import Wanted
 from docferry.engine.understanding.schema.guards import PatternRefused, fitted
-from docferry.engine.understanding.values.kinds import NUMERIC_KINDS, SELF_EVIDENT_KINDS
+from docferry.engine.understanding.values.kinds import NUMERIC_KINDS, SELF_EVIDENT_KINDS, Kind
 from docferry.engine.understanding.values.reading import read, read_all
 
 MAX_ROWS = 20_000
+_MAX_CODE = 24
 _BALANCES = ("opening_balance", "closing_balance")
 _ROW_SCORE = 0.93
 _LIST_SCORE = 0.88
@@ -84,14 +85,14 @@ def _columns(properties: Sequence[Wanted], grid: Grid, evidence: Evidence) -> tu
     """For each property the column whose head names it, best fits first, each column once, contents tested."""
     fits = sorted(
         (
-            (_fit(wanted, head, evidence), -column, place, column)
+            (_fit(wanted, head, evidence), _wordiness(wanted, grid, column), -column, place, column)
             for place, wanted in enumerate(properties)
             for column, head in enumerate(grid.heads)
         ),
         reverse=True,
     )
     chosen: dict[int, int] = {}
-    for fit, _, place, column in fits:
+    for fit, _, _, place, column in fits:
         if fit < MIN_COLUMN_FIT or place in chosen or column in chosen.values():
             continue
         if _is_readable(properties[place], grid, column, evidence):
@@ -103,6 +104,14 @@ def _fit(wanted: Wanted, head: str, evidence: Evidence) -> float:
     return evidence.matcher.fit(wanted, head)[0]
 
 
+def _wordiness(wanted: Wanted, grid: Grid, column: int) -> float:
+    """How much a column is of words, for properties that are texts: of "Article" and "Description" it is the latter."""
+    if wanted.kind is not Kind.TEXT:
+        return 0.0
+    texts = [cell.text for row in grid.rows if (cell := row[column]) is not None]
+    return sum(sum(map(str.isalpha, text)) for text in texts) / max(1, len(texts))
+
+
 def _is_readable(wanted: Wanted, grid: Grid, column: int, evidence: Evidence) -> bool:
     cells = [cell for row in grid.rows if (cell := row[column]) is not None]
     readable = sum(_read_cell(wanted, cell, evidence).value is not None for cell in cells)
@@ -112,7 +121,12 @@ def _is_readable(wanted: Wanted, grid: Grid, column: int, evidence: Evidence) ->
 def _read_cell(wanted: Wanted, cell: GridCell | None, evidence: Evidence) -> Choice:
     if cell is None:
         return NOTHING
-    reading = read(wanted.kind, cell.text, evidence.conventions)
+    kind = wanted.kind
+    if kind is Kind.IDENTIFIER and len(cell.text) <= _MAX_CODE and len(cell.text.split()) == 1:
+        kind = Kind.TEXT  # a column of codes may hold words too
+    elif kind is Kind.IDENTIFIER and re.search(r"[a-zà-ÿ]{3}", cell.text):
+        return NOTHING
+    reading = read(kind, cell.text, evidence.conventions)
     if reading is None:
         return NOTHING
     try:
@@ -160,7 +174,7 @@ def choose_list(item: Wanted, array: Wanted, evidence: Evidence) -> list[Choice]
     if below:
         return below[:MAX_ROWS]
     for pair in evidence.pairs:
-        if pair.relation is Relation.PREFIX or evidence.matcher.fit(array, pair.label)[0] < MIN_COLUMN_FIT:
+        if pair.relation in RUNNING or evidence.matcher.fit(array, pair.label)[0] < MIN_COLUMN_FIT:
             continue
         parts = [part for part in _SEPARATORS.split(pair.value) if part.strip()]
         choices = [_plain(item, part, pair.value_segments[0].citation, evidence) for part in parts]

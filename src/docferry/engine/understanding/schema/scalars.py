@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from docferry.engine.understanding.answers import Json
 from docferry.engine.understanding.doctypes import document_type, titled
+from docferry.engine.understanding.layout.lines import Segment
 from docferry.engine.understanding.schema.candidates import (
     Candidate,
     ambiguous_dates,
@@ -23,10 +25,16 @@ from docferry.engine.understanding.schema.parties import party_candidates
 from docferry.engine.understanding.schema.totals import proved
 from docferry.engine.understanding.values.kinds import Kind
 from docferry.engine.understanding.values.numbers import find_money
+from docferry.engine.understanding.values.reading import read
 
 _DOCUMENT_TYPE_NAMES = frozenset({"documenttype", "doctype", "typeofdocument", "documentkind", "documentcategory"})
 _CURRENCY_SCORE = 0.9
 _BARE_DOLLAR_SCORE = 0.7
+_LETTER_TOP = 0.45
+_PLACE_DATE_SCORE = 0.75
+_LONE_DATE_SCORE = 0.62
+_PLACE = re.compile(r"^[^\W\d][^\d,:]{1,30},\s(?:(?:le|den|li|a|il|el|op)\s)?(?=\d)")
+_CODES = re.compile(r"\b(?:EUR|USD|GBP|CHF|CAD|AUD|JPY|SEK|DKK|NOK|PLN|CZK|HUF)\b")
 
 
 def choose_scalars(fields: Sequence[Wanted], evidence: Evidence) -> tuple[dict[tuple[str, ...], Choice], list[str]]:
@@ -51,6 +59,8 @@ def _offered(field: Wanted, evidence: Evidence) -> list[Candidate]:
         offered += _currency(field, evidence)
     if _is_document_type(field.leaf):
         offered += _document_type(field, evidence)
+    if field.has_concept("invoice_date", "document_date") and not offered:
+        offered += _letter_date(field, evidence)
     return proved(field, offered, evidence)
 
 
@@ -86,21 +96,55 @@ def _remarks(field: Wanted, choice: Choice, evidence: Evidence) -> list[str]:
 
 
 def _currency(field: Wanted, evidence: Evidence) -> list[Candidate]:
-    """The one currency in which every amount with a currency is given."""
-    found: dict[str, list[Candidate]] = {}
+    """The one currency that all amounts, labels and heads name."""
+    found: dict[str, Candidate] = {}
     for line in evidence.lines:
         for segment in line.segments:
-            for money in find_money(segment.text, evidence.conventions):
-                code = money.value.currency
-                fits, value = fitted(field.leaf, code, code) if code else (False, None)
-                if fits:
-                    printed = segment.text[money.start : money.end]
-                    is_bare_dollar = "$" in printed and code == "USD" and "US$" not in printed
-                    score = _BARE_DOLLAR_SCORE if is_bare_dollar else _CURRENCY_SCORE
-                    found.setdefault(str(code), []).append(Candidate(value, score, (segment.citation,)))
-    if len(found) != 1:
-        return []
-    return next(iter(found.values()))[:1]
+            for code, printed in _currencies(segment.text, evidence):
+                fits, value = fitted(field.leaf, code, code)
+                is_bare_dollar = printed == "$"
+                score = _BARE_DOLLAR_SCORE if is_bare_dollar else _CURRENCY_SCORE
+                if fits and (code not in found or found[code].score < score):
+                    found[code] = Candidate(value, score, (segment.citation,))
+    return list(found.values()) if len(found) == 1 else []
+
+
+def _currencies(text: str, evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """The currencies of the amounts in a text, and the codes that stand in it as words."""
+    for money in find_money(text, evidence.conventions):
+        if money.value.currency:
+            signs = re.findall(r"[A-Z]*\$", text[money.start : money.end])
+            yield money.value.currency, signs[0] if signs else money.value.currency
+    for code in _CODES.findall(text):
+        yield code, code
+
+
+def _letter_date(field: Wanted, evidence: Evidence) -> list[Candidate]:
+    """The date that stands by itself at the top of a letter, alone or behind the place: "Nantes, le 8 janvier 2025"."""
+    found = []
+    for line in evidence.lines:
+        if line.page != evidence.lines[0].page or (line.top is not None and line.top > _LETTER_TOP):
+            break
+        for segment in line.segments:
+            match = _PLACE.match(segment.text)
+            text = segment.text[match.end() :] if match else segment.text
+            reading = read(Kind.DATE, text, evidence.conventions)
+            if reading is None or reading.share < 1 or not _stands_alone(segment, evidence):
+                continue
+            fits, value = fitted(field.leaf, reading.value, reading.printed)
+            if fits:
+                final = reading.printed if field.wants_printed else value
+                score = _PLACE_DATE_SCORE if match else _LONE_DATE_SCORE
+                found.append(Candidate(final, score * segment.confidence, (segment.citation,)))
+    return found
+
+
+def _stands_alone(segment: Segment, evidence: Evidence) -> bool:
+    """Whether no label at its left or above speaks of something else."""
+    return not any(
+        segment in pair.value_segments and (evidence.matcher.meanings(pair.label) or pair.label.endswith(":"))
+        for pair in evidence.pairs
+    )
 
 
 def _is_document_type(leaf: Leaf) -> bool:

@@ -18,6 +18,8 @@ _YES = word_set("yes y true ja si oui vrai wahr sim tak x ✓ ✔ ☑ ☒ checke
 _NO = word_set("no n false nein non nee falsch faux nao nie ☐ □ unchecked") | {"[ ]", "[]"}
 _LEADING_MARK = re.compile(r"^(?:n[o°ºr]\.?|num(?:mer|ber|ero)?\.?|#|№)\s*[:.]?\s+|^[#№:=]\s*", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"[^\s,;()]*\d[^\s,;()]*")
+_CODE = re.compile(r"[A-Z]{2,15}|\S{1,20}[-/_.]\S{1,20}")  # identifiers without a digit
+_VAT_NATIONAL = re.compile(r"(?<![\w])\d[\d .\-/]{5,16}\d(?![\w])")
 _MAX_TEXT = 2_000
 _MAX_IDENTIFIER = 100
 
@@ -96,9 +98,13 @@ def _identifier(text: str, conventions: Conventions) -> Reading | None:
     if taken:
         bare = bare[: taken[0].start].strip(" .,;:")
         bare = re.sub(r"[\s,;(/-]+[^\W\d]{1,5}\.?$", "", bare)  # "4711 vom 12.03.2024": the date's own preposition
-    if not re.search(r"\d", bare) or len(bare.split(maxsplit=1)[0]) > _MAX_IDENTIFIER:
+    if not re.search(r"\d", bare):
+        return _part(text, bare) if _CODE.fullmatch(bare) else None
+    if len(bare.split(maxsplit=1)[0]) > _MAX_IDENTIFIER:
         return None
-    if len(bare) <= 40 and len(bare.split()) <= 4 and not re.search(r"\b[a-zà-ÿ]{3,}", bare):
+    starts_with_code = bool(re.match(r"\S*\d", bare))
+    has_words = bool(re.search(r"\b[a-zà-ÿ]{3,}", bare))
+    if len(bare) <= 40 and len(bare.split()) <= 4 and not (has_words and starts_with_code):
         return _part(text, bare)
     match = _IDENTIFIER.search(bare)
     return None if match is None else _part(text, match.group().strip(".:"))
@@ -221,7 +227,10 @@ def _vat_id(text: str, conventions: Conventions) -> Reading | None:
     if found is not None or identifiers.find_ibans(text):
         return found
     plain = _identifier(text, conventions)
-    return plain if plain is not None and sum(map(str.isdigit, plain.printed)) >= 7 else None
+    if plain is not None and sum(map(str.isdigit, plain.printed)) >= 7:
+        return plain
+    match = _VAT_NATIONAL.search(text)
+    return None if match is None else _reading(text, Found(match.group(), match.start(), match.end()))
 
 
 _READERS: dict[Kind, Callable[[str, Conventions], Reading | None]] = {

@@ -1,0 +1,66 @@
+"""Figures of understanding: fields of invoices by JSON Schema, and pages split by topics, on documents not written for.
+
+python -m bench.understanding            (from the folder tests; --details names every miss)
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from corpus.understanding import development, heldout_first
+from corpus.understanding.drawing import Verdict, judge
+from docferry.engine.extraction.read import ReadOptions, read_document
+from docferry.engine.understanding import extract_schema
+
+
+def invoices(module: ModuleType, *, details: bool) -> Counter[str]:
+    """The verdicts on the ten invoices of a set, counted; printed one by one if wished."""
+    total: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for sample in module.samples():
+            path = Path(folder, f"{sample.name}.pdf")
+            path.write_bytes(sample.pdf)
+            document = read_document(path, ReadOptions(words=True))
+            verdicts = judge(sample.truth, extract_schema(document, module.SCHEMA).values)
+            total.update(verdict.kind for verdict in verdicts)
+            if details:
+                for verdict in verdicts:
+                    show(sample.name, verdict)
+    return total
+
+
+def show(name: str, verdict: Verdict) -> None:
+    if verdict.kind not in {"right", "null"}:
+        where = ".".join(map(str, verdict.path))
+        print(f"  {name} {where}: {verdict.kind}, wanted {verdict.wanted!r}, got {verdict.got!r}")
+
+
+def report(title: str, total: Counter[str], took_s: float) -> None:
+    stated = total["right"] + total["missed"] + total["wrong"]
+    given = total["right"] + total["wrong"] + total["invented"]
+    print(
+        f"{title}: right {total['right']} of {stated} ({total['right'] / stated:.1%}), missed {total['missed']}, "
+        f"wrong {total['wrong']}, invented {total['invented']} of {given} given; {took_s:.1f} s"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--details", action="store_true")
+    details = parser.parse_args().details
+    for title, module in (("invoices seen while writing", development), ("held out, first set", heldout_first)):
+        started = time.monotonic()
+        total = invoices(module, details=details)
+        report(title, total, time.monotonic() - started)
+
+
+if __name__ == "__main__":
+    main()
