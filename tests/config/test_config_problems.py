@@ -96,6 +96,7 @@ rules:
         ("state: ./state", "state: ./state\nengine: {limits: {page: 5}}", "engine.limits.page", "did you mean pages?"),
         ("    provider: local\n", "", "rules[0]: provider is missing", "one of local, nano"),
         ("rules:\n  - name: everything\n    provider: local\n", "", "rules is missing", "at least one rule"),
+        ("  - name: everything", "  - name: everything\n    when: {name: x/*}", "x/* never matches", "path: looks"),
         ("  - name: everything", "  - name: everything\n    when: {nme: a}", "rules[0].when.nme", "did you mean name?"),
         (
             "  - name: everything",

@@ -29,7 +29,7 @@ def find_config(explicit: Path | None, environ: Mapping[str, str]) -> Path:
         return explicit
     candidates = [Path(NAME), user_folder(environ, "XDG_CONFIG_HOME", ".config") / NAME, SYSTEM_PATH]
     for candidate in candidates:
-        if candidate.is_file():
+        if os.access(candidate, os.R_OK) and candidate.is_file():  # access: another user's home is no error
             return candidate
     looked = ", ".join(str(candidate) for candidate in candidates)
     raise UsageError(

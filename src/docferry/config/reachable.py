@@ -60,6 +60,8 @@ def classifies(rule: RuleConfig) -> bool:
 
 def swallows(earlier: WhenConfig, later: WhenConfig) -> bool:
     """True when whatever meets ``later`` certainly meets ``earlier``."""
+    if earlier == later:
+        return True
     if later.any and all(swallows(earlier, _with(later, branch)) for branch in later.any):
         return True
     own = _conjuncts(later)

@@ -67,6 +67,10 @@ def _when_problems(when: WhenConfig, inboxes: Sequence[str], source: Source, pat
         if name not in inboxes:
             wanted, hint = f"one of {', '.join(inboxes)}", did_you_mean(name, list(inboxes))
             yield source.problem((*path, "inbox"), f"there is no inbox {name}", wanted=wanted, hint=hint)
+    for one in when.name or ():
+        if "/" in one.removeprefix("**/"):
+            hint = "path: looks at the folders too"
+            yield source.problem((*path, "name"), f"{one} never matches: a file name holds no /", hint=hint)
     for group in sorted(_own_groups(when) & set(template.VARIABLES)):
         message = f"the group {group} has the name of a built-in variable"
         yield source.problem((*path, "regex"), message, wanted="another name")

@@ -122,9 +122,11 @@ def _above_zero(value: float) -> float:
 
 
 def _listen(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"(?:unix:)?/[^\0]+", value):
+        return value
     match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})", value, re.ASCII) if isinstance(value, str) else None
     if match is None or not 0 <= int(match[2]) <= 65535:
-        raise ValueError("HOST:PORT, such as 127.0.0.1:9464")
+        raise ValueError("HOST:PORT or a socket, such as 127.0.0.1:9464 or unix:/run/docferry/metrics.sock")
     return match[0]
 
 

@@ -62,5 +62,6 @@ def _literal(when: WhenConfig) -> str:
     """The longest literal piece of a single glob on the name."""
     if when.name is None or len(when.name) != 1 or re.search(r"[\[\\]", when.name[0]):
         return ""
-    pieces = [unicodedata.normalize("NFC", piece) for piece in re.split(r"[*?]+", when.name[0])]
+    # `**/a.pdf` also takes a name without a folder before it: a slash at the edge of a piece demands nothing.
+    pieces = [unicodedata.normalize("NFC", piece.strip("/")) for piece in re.split(r"[*?]+", when.name[0])]
     return max(pieces, key=len)
