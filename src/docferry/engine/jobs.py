@@ -43,6 +43,7 @@ class Jobs:
         self._pool: Pool = ProcessPool(
             self,
             workers=settings.worker_count,
+            threads=settings.threads,
             memory_bytes=settings.limits.memory_bytes,
             scratch=settings.state / "scratch",
             failed=failed,
@@ -177,7 +178,7 @@ class Jobs:
             "sources": self._sources(job),
             "llm": _language_model(settings),
             "max_pages": settings.limits.pages,
-            "threads": max(1, settings.cores // settings.worker_count),
+            "threads": settings.threads,
             "credits_used": self.store.counter("credits"),
             "pages_used": self.store.counter("pages"),
             "bills_credits": settings.credit_billing,

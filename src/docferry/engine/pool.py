@@ -30,6 +30,9 @@ IDLE_BYTES = 256 * 1024 * 1024  # is all a worker may keep
 RESTART_PAUSE_S = 1.0  # after a worker that could not even start
 
 
+Failed = Callable[[BaseException], None]
+
+
 class Verdict(StrEnum):
     DONE = "done"  # the worker answered; its message says how it went
     CANCELED = "canceled"
@@ -81,13 +84,14 @@ class ProcessPool:
     """``workers`` processes on this machine, each busy with one task at a time."""
 
     def __init__(
-        self, owner: Owner, *, workers: int, memory_bytes: int, scratch: Path, failed: Callable[[BaseException], None]
+        self, owner: Owner, *, workers: int, threads: int, memory_bytes: int, scratch: Path, failed: Failed
     ) -> None:
         """``failed`` hears of an error of the pool itself: the server cannot go on without workers."""
         self._owner = owner
         self._memory_bytes = memory_bytes
         self._scratch = scratch
         self._workers = workers
+        self._threads = threads
         self._failed = failed
         self._queue = FairQueue()
         self._arrived = asyncio.Condition()
@@ -157,7 +161,7 @@ class ProcessPool:
 
     async def _hire(self, scratch: Path) -> WorkerProcess:
         while True:
-            worker = WorkerProcess(scratch, self._memory_bytes, self._workers)
+            worker = WorkerProcess(scratch, self._memory_bytes, self._threads)
             try:
                 await worker.start()
             except WorkerLost as error:

@@ -22,7 +22,7 @@ START_S = 120.0  # importing the libraries on a busy machine
 
 # A worker sees nothing of the environment that it does not need: keys of other programs may be there.
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "TZ", "VIRTUAL_ENV", "TESSDATA_PREFIX")
-KEPT_PREFIXES = ("LC_", "LD_", "PYTHON", "DOCFERRY_ENGINE_")
+KEPT_PREFIXES = ("LC_", "LD_", "PYTHON")
 
 
 class WorkerLost(Exception):
@@ -30,11 +30,11 @@ class WorkerLost(Exception):
 
 
 class WorkerProcess:
-    def __init__(self, scratch: Path, memory_bytes: int, workers: int) -> None:
+    def __init__(self, scratch: Path, memory_bytes: int, threads: int) -> None:
         """``scratch`` is its folder for temporary files, emptied when it starts and when it ends."""
         self._scratch = scratch
         self._memory_bytes = memory_bytes
-        self._workers = workers
+        self._threads = threads
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -48,7 +48,7 @@ class WorkerProcess:
             *(sys.executable, "-m", "docferry.engine.worker", str(self._memory_bytes)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env=worker_environment(os.environ, self._scratch, self._workers),
+            env=worker_environment(os.environ, self._scratch, self._threads),
             start_new_session=True,
             limit=LINE_BYTES,
         )
@@ -100,16 +100,14 @@ class WorkerProcess:
         return _memory_of_tree(self._process.pid) if self._process and self.is_alive else 0
 
 
-def worker_environment(variables: Mapping[str, str], scratch: Path, workers: int) -> dict[str, str]:
+def worker_environment(variables: Mapping[str, str], scratch: Path, threads: int) -> dict[str, str]:
     kept = {
         name: value for name, value in variables.items() if name in KEPT_VARIABLES or name.startswith(KEPT_PREFIXES)
     }
-    threads = str(max(1, len(os.sched_getaffinity(0)) // workers))
     ours = {
         "TMPDIR": str(scratch),
-        "OMP_NUM_THREADS": threads,  # workers share the cores instead of fighting for them
-        "OPENBLAS_NUM_THREADS": threads,
-        "DOCFERRY_ENGINE_THREADS": threads,
+        "OMP_NUM_THREADS": str(threads),  # workers share the cores instead of fighting for them
+        "OPENBLAS_NUM_THREADS": str(threads),
         "MALLOC_ARENA_MAX": "2",
         "DO_NOT_TRACK": "1",
         "HF_HUB_OFFLINE": "1",

@@ -93,6 +93,11 @@ class EngineSettings:
     def cores(self) -> int:
         return len(os.sched_getaffinity(0))
 
+    @property
+    def threads(self) -> int:
+        """For each worker: twice its share of the cores, since all of them are rarely busy at once."""
+        return min(self.cores, max(1, 2 * self.cores // self.worker_count))
+
 
 def settings_from_json(values: Mapping[str, Any]) -> EngineSettings:
     """The settings in ``values`` (the field names above); unknown names and wrong values raise SettingsError."""
