@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import docferry
 from docferry.models import Json, display
-from docferry.rules.known import unreadable
+from docferry.rules.known import WORKER_READY, unreadable
 
 TIME_LIMIT_S = 30.0
+START_LIMIT_S = 60.0
 HASHED_BYTES_PER_S = 20_000_000  # a slow disk; hashing a large file may take longer than looking into it
 
 _log = logging.getLogger(__name__)
@@ -49,7 +51,10 @@ class FactReader:
         self._worker: asyncio.subprocess.Process | None = None
 
     async def read(self, path: Path, names: frozenset[str]) -> dict[str, Json]:
-        """A value for each name; what cannot be read says why in its value. Repeating is safe."""
+        """A value for each name; what cannot be read says why in its value. Repeating is safe.
+
+        OSError when there can be no worker now (no memory, no processes left), which is not the file's fault.
+        """
         if not names:
             return {}
         async with self._lock:
@@ -98,7 +103,20 @@ class FactReader:
                 env=_environment(),
                 start_new_session=True,  # Ctrl-C is for the daemon, which then ends the worker
             )
+            await self._await_start(self._worker)
         return self._worker
+
+    async def _await_start(self, worker: asyncio.subprocess.Process) -> None:
+        """Waits until the worker listens: how long Python takes to start is no file's fault."""
+        assert worker.stdout is not None
+        try:
+            line = await asyncio.wait_for(worker.stdout.readline(), START_LIMIT_S)
+        except BaseException:
+            await self._stop()
+            raise
+        if line != WORKER_READY:
+            await self._stop()
+            raise OSError(errno.ECHILD, "the reader of facts does not start")
 
     async def _stop(self) -> None:
         worker, self._worker = self._worker, None

@@ -15,6 +15,8 @@ from docferry.models import Json
 TEXT = "text:"
 READ_FACTS = ("type", "pages", "encrypted", "text", "sha256")  # those that need the file's content
 
+WORKER_READY = b"ready\n"  # the first thing a worker that reads facts says
+
 _UNREADABLE = "unreadable"
 
 

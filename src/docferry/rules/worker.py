@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from docferry.models import Json
-from docferry.rules.known import unreadable
+from docferry.rules.known import WORKER_READY, unreadable
 from docferry.rules.reading import read_facts
 
 MEMORY_LIMIT_BYTES = 1_500_000_000
@@ -27,6 +27,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints must not be taken for an answer
     _limit()
+    answers.write(WORKER_READY)
     for line in sys.stdin.buffer:
         question = json.loads(line)
         signal.alarm(question["limit_s"])
