@@ -30,14 +30,21 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(function)
 
 
-def load_config(config_path: Path | None) -> Config:
-    """The configuration; which file it is is said on stderr when nobody named one. Raises ConfigError."""
-    from docferry.config import find_config, load
+def locate_config(config_path: Path | None) -> Path:
+    """The configuration's path; which file it is is said on stderr when nobody named one. Raises UsageError."""
+    from docferry.config import find_config
 
     found = find_config(config_path, environ=os.environ)
     if config_path is None:
         click.echo(f"using {found}", err=True)
-    return load(found, environ=os.environ)
+    return found
+
+
+def load_config(config_path: Path | None) -> Config:
+    """The configuration. Raises ConfigError, UsageError."""
+    from docferry.config import load
+
+    return load(locate_config(config_path), environ=os.environ)
 
 
 def print_json(value: Any) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from docferry.cli.common import config_option, json_option, load_config, print_json, table
+from docferry.cli.common import config_option, json_option, locate_config, print_json, table
 from docferry.clock import ago
 
 REFRESH_S = 1.0
@@ -21,14 +22,11 @@ IN_WORK = ("queued", "submitting", "waiting", "storing", "delivering")
 @click.option("--watch", is_flag=True, help="Show it again every second until Ctrl-C.")
 def command(config_path: Path | None, as_json: bool, watch: bool) -> int:
     """Show inboxes, providers and what waits for what."""
-    from docferry.daemon.control import ask
-    from docferry.daemon.sockets import CONTROL, socket_path
-    from docferry.daemon.status import from_ledger
+    from docferry.daemon.status import ask_status
 
-    config = load_config(config_path)
-    socket = config.control.socket or socket_path(config.state, CONTROL)
+    path = locate_config(config_path)
     while True:
-        status = ask(socket, {"do": "status"}) or from_ledger(config)
+        status = ask_status(path, os.environ)
         if watch and not as_json:
             click.clear()
         if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grp
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -27,9 +27,13 @@ def user_folder(environ: Mapping[str, str], variable: str, below_home: str) -> P
     return (given if given.is_absolute() else home / below_home) / "docferry"
 
 
-def check_folders(config: Config) -> list[str]:
-    """One line for each thing about the folders that would go wrong; empty when all is well."""
-    problems = [*_missing(config), *_state(config.state)]
+def check_folders(config: Config, known: Collection[Path] = ()) -> list[str]:
+    """One line for each thing about the folders that would go wrong; empty when all is well.
+
+    A missing folder among ``known`` ones (used by an earlier run) is a share that is not mounted: it stays offline
+    and comes back by itself, and must not stop the other inboxes.
+    """
+    problems = [*_missing(config, known), *_state(config.state)]
     if problems:
         return problems
     mounts = read_mounts(MOUNTINFO.read_bytes()) if MOUNTINFO.exists() else []
@@ -44,9 +48,11 @@ def _folders(inbox: InboxConfig) -> Iterator[tuple[str, Path]]:
             yield name, folder
 
 
-def _missing(config: Config) -> Iterator[str]:
+def _missing(config: Config, known: Collection[Path]) -> Iterator[str]:
     for inbox in config.inboxes:
         for name, folder in _folders(inbox):
+            if folder in known and not os.path.lexists(folder):
+                continue
             reads_only = name == "path" and inbox.claim == "leave"
             problem = _unusable(folder, writable=not reads_only)
             if problem:

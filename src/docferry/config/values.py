@@ -136,8 +136,8 @@ def _mode(value: object) -> int:
     raise ValueError('a file mode in octal digits, such as "0640"')
 
 
-def _schema(kind: str, examples: list[Any], description: str = "") -> WithJsonSchema:
-    return WithJsonSchema({"type": kind, "examples": examples} | ({"description": description} if description else {}))
+def _schema(kind: str, examples: list[Any]) -> WithJsonSchema:
+    return WithJsonSchema({"type": kind, "examples": examples})
 
 
 def _one_or_more(item: dict[str, Any], examples: list[Any]) -> WithJsonSchema:

@@ -12,8 +12,8 @@ from pathlib import Path
 from docferry.clock import Clock
 from docferry.config.keys import KeySource, Secret
 from docferry.config.models import Config, InboxConfig, ProviderConfig
-from docferry.errors import ConfigError, DocferryError, OutboxUnavailable
-from docferry.ledger import Change, Ledger
+from docferry.errors import ConfigError, DocferryError, LedgerError, OutboxUnavailable
+from docferry.ledger import Change, Ledger, LedgerReader
 from docferry.observe.logs import register_secret
 from docferry.observe.metrics import Metrics
 from docferry.outbox.delivery import Outbox
@@ -118,9 +118,19 @@ async def open_places(ledger: Ledger, inboxes: Sequence[InboxConfig]) -> dict[st
             except OutboxUnavailable as error:
                 log.error("%s", error)
     used = {str(root.path) for place in places.values() for root in place.roots()}
+    used |= {str(inbox.path) for inbox in inboxes}
     if not used <= known:
         await ledger.remember(KNOWN_FOLDERS, sorted(known | used))
     return places
+
+
+def known_folders(state: Path) -> set[Path]:
+    """The folders that an earlier run has used; none where nothing was ever run."""
+    try:
+        with LedgerReader(state) as ledger:
+            return {Path(path) for path in ledger.memory(KNOWN_FOLDERS) or []}
+    except LedgerError:
+        return set()
 
 
 def make_places(inbox: InboxConfig) -> Places:

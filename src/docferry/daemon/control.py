@@ -42,13 +42,20 @@ class ControlServer:
         prepare_folder(self.path)
         self._server = await asyncio.start_unix_server(self._serve, self.path, limit=MAX_REQUEST_BYTES)
         os.chmod(self.path, 0o660)  # noqa: PTH101 - the group may use it, that is what it is for
-        if self._group is not None:
+        if self._group is not None and not self._has_group(self._group):
             try:
                 os.chown(self.path, -1, grp.getgrnam(self._group).gr_gid)
             except (KeyError, OSError) as error:
                 raise UsageError(
                     f"control.group: the socket cannot be given to group {self._group!r}", hint="create the group"
                 ) from error
+
+    def _has_group(self, group: str) -> bool:
+        """Whether the socket belongs to the group already: under systemd it does, and chown is forbidden there."""
+        try:
+            return self.path.group() == group
+        except KeyError:
+            return False
 
     async def stop(self) -> None:
         if self._server is not None:

@@ -108,7 +108,6 @@ class Inboxes:
             marker_id=marker,
             owner=owner,
         )
-        self._daemon.progress.expect(f"inbox {config.name}", SILENCE_S)
         self._inboxes[config.name] = inbox
         inbox.start()
 
@@ -197,8 +196,11 @@ class Inboxes:
         await ledger.record(Event(event.kind.value, detail), now)
 
     def all_scanned(self) -> bool:
-        """Whether every inbox was looked through once; one that is offline is not waited for."""
-        return all(status.scanned_once or status.name in self._found_offline for status in self._statuses())
+        """Whether every inbox was looked through once; one that is offline or hangs is not waited for."""
+        return all(
+            status.scanned_once or status.hung_since is not None or status.name in self._found_offline
+            for status in self._statuses()
+        )
 
     def nothing_waits(self) -> bool:
         """Whether no file waits and no scanner is just taking one."""
@@ -214,8 +216,12 @@ class Inboxes:
 
     def mark_progress(self, progress: Progress) -> None:
         for status in self._statuses():
-            if status.hung_since is None:
-                progress.made(f"inbox {status.name}")
+            # Only one that was seen once can become blind: after a restart a share that still hangs is no reason
+            # for the next restart, and the other inboxes work.
+            if status.hung_since is None and (status.scanned_once or status.name in self._found_offline):
+                progress.expect(f"inbox {status.name}", self._daemon.notifier.watchdog_s or SILENCE_S)
+        if any(status.events_proven for status in self._statuses()):
+            progress.expect("observer", SILENCE_S)  # its canaries arrive: should they stop, it is blind
 
     def facts(self, name: str) -> dict[str, Any]:
         """What ``status`` shows of one inbox."""

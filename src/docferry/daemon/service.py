@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import queue
 import random
 import signal
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -22,7 +24,7 @@ from docferry.config import load
 from docferry.config.folders import check_folders
 from docferry.config.models import Config
 from docferry.daemon.alerting import AlertDesk
-from docferry.daemon.build import build_context, make_services, open_places
+from docferry.daemon.build import build_context, known_folders, make_services, open_places
 from docferry.daemon.claims import ClaimDesk
 from docferry.daemon.control import ControlServer
 from docferry.daemon.engine_child import EngineChild, engine_settings
@@ -49,14 +51,27 @@ TICK_S = 1.0
 ONCE_TICK_S = 0.05
 STOP_EXTENSION_S = 10.0
 SAVE_PACE_EVERY_S = 60.0
+FOLDERS_TIMEOUT_S = 10.0
 
 
 def run(config: Config, *, once: bool) -> ExitCode:
     """Runs until stopped (or, with ``once``, until nothing is left) and returns the exit code."""
     logs.configure(format=config.log.format, level=config.log.level, names=config.log.names)
-    if problems := check_folders(config):
+    if problems := _folder_problems(config):
         raise ConfigError(problems)
     return asyncio.run(_until_ended(Daemon(config, SystemClock(), once=once)))
+
+
+def _folder_problems(config: Config) -> list[str]:
+    """What is wrong with the folders; nothing where a share hangs, which must hold up its own inbox only."""
+    found: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+    known = known_folders(config.state)
+    threading.Thread(target=lambda: found.put(check_folders(config, known)), name="folders", daemon=True).start()
+    try:
+        return found.get(timeout=FOLDERS_TIMEOUT_S)
+    except queue.Empty:
+        log.warning("the folders could not be looked at within %.0f s: a share hangs", FOLDERS_TIMEOUT_S)
+        return []
 
 
 async def _until_ended(daemon: Daemon) -> ExitCode:
@@ -282,7 +297,7 @@ class Daemon:
         self.notifier.reloading()
         try:
             config = await asyncio.to_thread(load, self.config.path, environ=self.environ)
-            if problems := await asyncio.to_thread(check_folders, config):
+            if problems := await asyncio.to_thread(check_folders, config, known_folders(config.state)):
                 raise ConfigError(problems)
             said = await self._apply(config)
             self._reload_problem = None

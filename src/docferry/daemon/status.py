@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from docferry.clock import iso
+from docferry.config import load, state_folder
 from docferry.config.models import Config
-from docferry.errors import LedgerError
+from docferry.daemon.control import ask
+from docferry.daemon.sockets import CONTROL, socket_path
+from docferry.errors import ConfigError, LedgerError
 from docferry.ledger import LedgerReader
 from docferry.models import Document, Json, Step, display
 
 SHOWN_DOCUMENTS = 50
 OPEN_STATES = ("queued", "submitting", "waiting", "storing", "delivering", "held")
+
+
+def ask_status(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    """The status of what runs with the configuration at ``path``, or what the ledger says when nothing does.
+
+    A running daemon is asked also while the file on disk is broken by an edit. Raises ConfigError otherwise.
+    """
+    try:
+        config = load(path, environ=environ)
+    except ConfigError:
+        status = ask(socket_path(state_folder(path, environ=environ), CONTROL), {"do": "status"})
+        if status is None:
+            raise
+        return status
+    return ask(config.control.socket or socket_path(config.state, CONTROL), {"do": "status"}) or from_ledger(config)
 
 
 def from_ledger(config: Config) -> dict[str, Any]:
