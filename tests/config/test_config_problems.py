@@ -286,16 +286,18 @@ class TestRulesNeverReached:
         ],
     )
     def test_are_not_where_some_document_may_reach_them(self, tmp_path: Path, earlier: str, later: str) -> None:
-        read(tmp_path, with_rules(_two_rules(earlier, later)))
+        assert len(read(tmp_path, with_rules(_two_rules(earlier, later))).rules) == 2
 
     @pytest.mark.parametrize("how", ["enabled: false, provider: local", "continue: true, priority: 5"])
     def test_rules_that_do_not_end_the_search_hide_nothing(self, tmp_path: Path, how: str) -> None:
-        read(tmp_path, with_rules(f"  - {{name: early, {how}}}\n  - {{name: late, provider: local}}\n"))
+        rules = f"  - {{name: early, {how}}}\n  - {{name: late, provider: local}}\n"
+
+        assert len(read(tmp_path, with_rules(rules)).rules) == 2
 
     def test_a_rule_that_classifies_hides_nothing(self, tmp_path: Path) -> None:
         sort = "  - {name: sort, provider: nano, steps: [classify: {categories: [{name: a}]}]}\n"
 
-        read(tmp_path, with_rules(sort + "  - {name: late, provider: local}\n"))
+        assert len(read(tmp_path, with_rules(sort + "  - {name: late, provider: local}\n")).rules) == 2
 
 
 def test_tests_name_what_exists(tmp_path: Path) -> None:

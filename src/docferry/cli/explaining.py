@@ -13,12 +13,12 @@ from typing import Any
 import click
 
 from docferry.cli.common import print_json
-from docferry.config import Config
+from docferry.config import Config, ProviderConfig
 from docferry.daemon.sockets import ENGINE, socket_path
 from docferry.errors import ExitCode, UsageError
 from docferry.models import Json, Plan, display
 from docferry.pipeline.steps import UPLOADING, upload_name
-from docferry.providers.base import RequestDescription, Submission, Upload
+from docferry.providers.base import Capabilities, RequestDescription, Submission, Upload
 from docferry.providers.build import create_provider
 from docferry.providers.mode import choose_mode
 from docferry.rules.evaluate import RuleSet
@@ -119,35 +119,43 @@ async def _requests(
     """
     settings = config.providers[plan.provider]
     provider = create_provider(settings, key=None, engine_socket=socket_path(config.state, ENGINE))
-    pages = facts.get("pages") if isinstance(facts.get("pages"), int) else None
-    media_type = facts["type"] if isinstance(facts.get("type"), str) else "application/octet-stream"
-    described = []
     try:
-        for index, step in enumerate(plan.steps):
-            key = f"{TRIAL_ID}-1-{index}-1"
-            mode = choose_mode(
-                provider.capabilities,
-                settings,
-                plan.mode,
-                endpoint=step.endpoint,
-                pages=pages,
-                size_bytes=facts["size"],
-                is_chain=len(plan.steps) > 1,
-            )
-            upload = Upload(file or Path(facts["path"]), facts["size"], media_type)
-            submission = Submission(
-                endpoint=step.endpoint,
-                options=step.options,
-                mode=mode,
-                idempotency_key=key,
-                upload_name=upload_name(key, facts["path"]),
-                upload=upload if step.endpoint in UPLOADING else None,
-                inputs={name: f"<{name}>" for name in _FLOWING} if index else {},
-            )
-            described.append((mode, provider.describe(submission)))
+        submissions = [
+            _submission(provider.capabilities, settings, plan, at, facts, file) for at in range(len(plan.steps))
+        ]
+        return tuple((submission.mode, provider.describe(submission)) for submission in submissions)
     finally:
         await provider.aclose()
-    return tuple(described)
+
+
+def _submission(
+    capabilities: Capabilities,
+    settings: ProviderConfig,
+    plan: Plan,
+    index: int,
+    facts: Mapping[str, Json],
+    file: Path | None,
+) -> Submission:
+    step, key = plan.steps[index], f"{TRIAL_ID}-1-{index}-1"
+    media_type = facts["type"] if isinstance(facts.get("type"), str) else "application/octet-stream"
+    upload = Upload(file or Path(facts["path"]), facts["size"], media_type)
+    return Submission(
+        endpoint=step.endpoint,
+        options=step.options,
+        mode=choose_mode(
+            capabilities,
+            settings,
+            plan.mode,
+            endpoint=step.endpoint,
+            pages=facts["pages"] if isinstance(facts.get("pages"), int) else None,
+            size_bytes=facts["size"],
+            is_chain=len(plan.steps) > 1,
+        ),
+        idempotency_key=key,
+        upload_name=upload_name(key, facts["path"]),
+        upload=upload if step.endpoint in UPLOADING else None,
+        inputs={name: f"<{name}>" for name in _FLOWING} if index else {},
+    )
 
 
 def _as_json(one: _Explained) -> dict[str, Any]:
