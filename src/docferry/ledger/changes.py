@@ -39,6 +39,7 @@ class Delivery:
 class Change:
     """A document's next version with the steps, deliveries and events that belong to it.
 
+    ``deliveries``, where there are any, are all that the document has in the outbox from now on.
     ``quiet`` changes (polls) leave no event: a job that takes an hour must not write a novel.
     """
 

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -29,6 +30,10 @@ Connection = Any  # sqlite3.Connection, of whichever SQLite sqlite-utils found
 MAX_GROUP = 512  # callers that share one commit at most: bounds the latency of the first
 CACHE_KIB = 8192
 BUSY_TIMEOUT_MS = 10_000  # a reader's snapshot may delay a checkpoint, never for long
+
+
+_CALLERS_MISTAKES = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
+"""Values that SQLite cannot hold: no trouble of the file's, so the rest of the group goes on."""
 
 
 @dataclass(slots=True)
@@ -114,7 +119,7 @@ class WriterThread:
     def _run(self) -> None:
         try:
             connection = open_for_writing(self.path)
-        except LedgerError as error:
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the thread must hear of it
             self._opened.set_exception(error)
             return
         self._opened.set_result(None)
@@ -147,8 +152,7 @@ class WriterThread:
             outcomes = [_run_in_savepoint(connection, request.work) for request in group]
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            _roll_back(connection)
             failure = translate(error, self.path)
             outcomes = [(None, failure)] * len(group)
         self._commits += 1
@@ -168,6 +172,9 @@ def _run_in_savepoint(connection: Connection, work: Callable[[Connection], Any])
     except sqlite3.IntegrityError as error:
         _undo(connection)
         return None, LedgerConflict(f"the ledger refuses a row: {error}")
+    except _CALLERS_MISTAKES as error:
+        _undo(connection)
+        return None, error
     except sqlite3.Error:
         raise  # the file's trouble: the whole group fails
     except Exception as error:  # noqa: BLE001 - the caller's own mistake goes back to the caller
@@ -175,6 +182,13 @@ def _run_in_savepoint(connection: Connection, work: Callable[[Connection], Any])
         return None, error
     connection.execute("RELEASE one")
     return value, None
+
+
+def _roll_back(connection: Connection) -> None:
+    """A full or failing disk may have made SQLite roll back by itself already."""
+    with suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _undo(connection: Connection) -> None:
@@ -205,6 +219,7 @@ def open_for_writing(path: Path) -> Connection:
 
     from docferry.ledger.schema import MIGRATIONS, NAMES
 
+    connection = None
     try:
         connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -216,8 +231,12 @@ def open_for_writing(path: Path) -> Connection:
         applied = {migration.name for migration in MIGRATIONS.applied(database)}
         _refuse_newer(applied.difference(NAMES), path)
         MIGRATIONS.apply(database)
-    except sqlite3.Error as error:
-        raise translate(error, path) from error
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise translate(error, path) from error
+        raise
     return connection
 
 
@@ -227,11 +246,14 @@ def open_for_reading(path: Path) -> Connection:
         raise LedgerError(
             f"{path}: there is no ledger yet", hint="start docferry once, or check state: in the configuration"
         )
+    connection = None
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute("SELECT 1 FROM documents LIMIT 1")
     except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
         raise translate(error, path) from error
     return connection
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from docferry.errors import LedgerBusy, LedgerError
-from docferry.ledger import rows
+from docferry.ledger import rows, upkeep
 from docferry.ledger.changes import Change, Delivery, Event, StaleDocument
 from docferry.ledger.database import Connection, LedgerPulse, T, WriterThread
+from docferry.ledger.memory import get_memory, put_memory
 from docferry.models import Document, Json, Step
+
+log = logging.getLogger(__name__)
 
 FILE_NAME = "ledger.sqlite"
 
@@ -28,20 +33,47 @@ class Ledger:
         self.path = state / FILE_NAME
         self._writer = WriterThread(self.path)
         self._lock: int | None = None
+        self._unchecked = False
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether the file must be looked through, because an earlier run did not end in order."""
+        return self._unchecked
 
     def open(self) -> Self:
         """Takes the lock and opens the file. Raises LedgerBusy or LedgerError."""
         self._lock = _take_lock(self.path.parent)
         try:
             self._writer.start()
-        except LedgerError:
+            self._begin()
+        except BaseException:
+            self._writer.close()
             self._release_lock()
             raise
         return self
 
     def close(self) -> None:
+        """Commits what was handed in and closes the file. Closing it again does nothing."""
+        if self._lock is not None and not self._unchecked:
+            self._try(upkeep.end)
         self._writer.close()
         self._release_lock()
+
+    def checked(self) -> None:
+        """The file was looked through and is sound."""
+        self._unchecked = False
+
+    def _begin(self) -> None:
+        """On a disk that is full the daemon starts all the same: it goes on when there is room again."""
+        self._unchecked = self._try(upkeep.begin) is not False
+        self._try(partial(upkeep.keep_owner, self.path.parent))
+
+    def _try(self, work: Callable[[Connection], T]) -> T | None:
+        try:
+            return self._writer.call_sync(work)
+        except LedgerError as error:
+            log.warning("the ledger cannot be written now: %s", error)
+            return None
 
     def pulse(self) -> LedgerPulse:
         return self._writer.pulse()
@@ -184,6 +216,8 @@ def apply_change(connection: Connection, change: Change) -> Document:
         if connection.execute(statement, columns | keys).rowcount != 1:
             raise StaleDocument(f"document {before.id} was changed by someone else meanwhile")
     _write_steps(connection, change.steps)
+    if change.deliveries:  # the whole set: what an earlier run has delivered was replaced by it
+        connection.execute("DELETE FROM deliveries WHERE document = ?", (after.id,))
     for delivery in change.deliveries:
         connection.execute(
             "INSERT OR REPLACE INTO deliveries (document, path, format, sha256, size_bytes, delivered_at)"
@@ -207,15 +241,6 @@ def _write_steps(connection: Connection, steps: Iterable[Step]) -> None:
         columns = rows.step_columns(step)
         statement = f"INSERT OR REPLACE INTO steps ({', '.join(columns)}) VALUES ({rows.placeholders(columns)})"  # noqa: S608 - our own column names
         connection.execute(statement, columns)
-
-
-def put_memory(connection: Connection, key: str, value: Json) -> None:
-    connection.execute("INSERT OR REPLACE INTO memory (key, value) VALUES (?, ?)", (key, rows.dumps(value)))
-
-
-def get_memory(connection: Connection, key: str) -> Any:
-    found = connection.execute("SELECT value FROM memory WHERE key = ?", (key,)).fetchone()
-    return json.loads(found[0]) if found else None
 
 
 def output_taken(connection: Connection, key: str, document_id: str) -> bool:

@@ -13,6 +13,8 @@ from docferry.ledger.database import open_for_reading
 from docferry.ledger.ledger import FILE_NAME, find_document, find_steps
 from docferry.models import Document, Step
 
+_PAGE = 500  # documents that are read at a time
+
 
 class LedgerReader:
     """A read-only view. Every method reads one consistent snapshot."""
@@ -60,13 +62,47 @@ class LedgerReader:
         return [rows.to_document(row) for row in rows.dicts(found)]
 
     def for_audit(self, since: float) -> Iterator[Document]:
-        """Every open document, and those of any state that changed after ``since``; one at a time."""
-        cursor = self._connection.execute(
-            "SELECT * FROM documents WHERE filed = 0 UNION SELECT * FROM documents WHERE claimed_at >= ?", (since,)
+        """Every open document, then the ended ones that were claimed after ``since``.
+
+        Some at a time: a look at a million files must not keep a snapshot, and with it the log of changes, for hours.
+        """
+        open_ids = [id_ for (id_,) in self._connection.execute("SELECT id FROM documents WHERE filed = 0")]
+        for start in range(0, len(open_ids), _PAGE):
+            some = open_ids[start : start + _PAGE]
+            marks = ", ".join("?" * len(some))
+            yield from self._documents(f"SELECT * FROM documents WHERE id IN ({marks})", some)  # noqa: S608
+        after: tuple[float, str] = (since, "")
+        while documents := self._documents(
+            "SELECT * FROM documents WHERE claimed_at >= ? AND (claimed_at, id) > (?, ?) AND filed = 1"
+            " ORDER BY claimed_at, id LIMIT ?",
+            [after[0], *after, _PAGE],
+        ):
+            yield from documents
+            after = (documents[-1].claimed_at, documents[-1].id)
+
+    def _documents(self, statement: str, values: list[Any]) -> list[Document]:
+        return [rows.to_document(row) for row in rows.dicts(self._connection.execute(statement, values))]
+
+    def came_back(self, document: Document) -> bool:
+        """Whether the same file was claimed again later, as one that a person moved from ``failed`` into the inbox."""
+        found = self._connection.execute(
+            "SELECT 1 FROM documents WHERE device = ? AND inode = ? AND size_bytes = ? AND claimed_at > ?",
+            (
+                str(document.identity.device),
+                str(document.identity.inode),
+                document.identity.size_bytes,
+                document.claimed_at,
+            ),
         )
-        names = [column[0] for column in cursor.description]
-        for row in cursor:
-            yield rows.to_document(dict(zip(names, row, strict=True)))
+        return found.fetchone() is not None
+
+    def replaced_later(self, document_id: str, path: str, delivered_at: float) -> bool:
+        """Whether another document has delivered under this very path since."""
+        found = self._connection.execute(
+            "SELECT 1 FROM deliveries WHERE path = ? AND document != ? AND delivered_at >= ?",
+            (os.fsencode(path), document_id, delivered_at),
+        )
+        return found.fetchone() is not None
 
     def document(self, document_id: str) -> Document | None:
         return find_document(self._connection, document_id)

@@ -16,6 +16,13 @@ def dumps(value: Json) -> str:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
 
 
+def text(value: str | None) -> str | None:
+    """What a provider or a file name said, in characters that SQLite can hold: lone surrogates are escaped."""
+    if value is None or value.isascii():
+        return value
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def document_columns(document: Document) -> dict[str, Any]:
     """Every column of the document's row."""
     plan = document.plan
@@ -42,18 +49,18 @@ def document_columns(document: Document) -> dict[str, Any]:
         "mtime_ns": document.identity.mtime_ns,
         "ctime_ns": document.identity.ctime_ns,
         "sha256": document.sha256,
-        "media_type": document.media_type,
+        "media_type": text(document.media_type),
         "pages": document.pages,
         "rule": plan.rule if plan else None,
         "rules_hash": plan.rules_hash if plan else None,
         "plan": dumps(plan.to_json()) if plan else None,
         "facts": dumps(dict(document.facts)),
-        "output_base": None if document.output_base is None else document.output_base,
+        "output_base": text(document.output_base),
         "output_key": document.output_key,
         "original_at": os.fsencode(document.original_at) if document.original_at else None,
-        "error": document.error,
-        "error_hint": document.error_hint,
-        "waits_for": document.waits_for,
+        "error": text(document.error),
+        "error_hint": text(document.error_hint),
+        "waits_for": text(document.waits_for),
         "warnings": dumps(list(document.warnings)),
         "partial": int(document.partial),
         "cancel_requested": int(document.cancel_requested),
@@ -131,10 +138,10 @@ def step_columns(step: Step) -> dict[str, Any]:
         "pages": step.pages,
         "credits": step.credits,
         "answer": step.answer,
-        "pointer": step.pointer,
+        "pointer": text(step.pointer),
         "outcome": dumps(dict(step.outcome)),
         "warnings": dumps(list(step.warnings)),
-        "error": step.error,
+        "error": text(step.error),
     }
 
 
