@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -58,10 +59,17 @@ def load(path: Path, *, environ: Mapping[str, str]) -> Config:
     return _resolve(path, written, environ)
 
 
+_STATE_LINE = re.compile(r"""^state:[ \t]+["']?([^\s"'#]+)""", re.MULTILINE)
+
+
 def state_folder(path: Path, *, environ: Mapping[str, str]) -> Path:
     """Where the ledger is, also when something else in the configuration is wrong: a running daemon is found there."""
-    data = read_source(path.absolute(), path.name).data
-    state = data.get("state") if isinstance(data, dict) else None
+    try:
+        data = read_source(path.absolute(), path.name).data
+        state = data.get("state") if isinstance(data, dict) else None
+    except ConfigError:  # no YAML at all, in the middle of an edit: the line alone may still be readable
+        line = _STATE_LINE.search(path.read_text(encoding="utf-8", errors="replace"))
+        state = line.group(1) if line else None
     if isinstance(state, str) and state and "\0" not in state:
         return path.absolute().parent / Path(os.path.expanduser(state))  # noqa: PTH111 (an unknown user is no error)
     return user_state(environ)

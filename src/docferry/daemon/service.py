@@ -290,7 +290,6 @@ class Daemon:
             if self._reload.is_set() or await asyncio.to_thread(watcher.changed):
                 self._reload.clear()
                 await self._take_over()
-                watcher = ConfigWatcher(self.config.sources)
 
     async def _take_over(self) -> str:
         """Reads the configuration again. Returns what happened in words."""

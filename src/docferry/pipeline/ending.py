@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from docferry.errors import DocferryError
 from docferry.models import Document, DocumentState, Step, StepState
@@ -11,9 +12,12 @@ from docferry.pipeline.context import Context
 
 
 async def fail(
-    context: Context, document: Document, message: str, hint: str | None, *, step: Step | None = None
+    context: Context, document: Document, message: str, hint: str | None, *, step: Step | None = None, **also: Any
 ) -> Document:
-    """The document's own failure: recorded first, then ``filing`` puts the original into the failed folder."""
+    """The document's own failure: recorded first, then ``filing`` puts the original into the failed folder.
+
+    ``also``: further fields that change with it.
+    """
     steps = (replace(step, state=StepState.FAILED, error=message, pointer=None),) if step else ()
     return await context.commit(
         context.change(
@@ -27,6 +31,7 @@ async def fail(
             error=message,
             error_hint=hint,
             waits_for=None,
+            **also,
         )
     )
 

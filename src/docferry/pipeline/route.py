@@ -93,7 +93,8 @@ async def _not_taken(context: Context, document: Document, routing: Routing) -> 
             )
         )
     hint = f"add or widen a rule, then: docferry retry {document.id}"
-    return await fail(context, document, f"no rule takes it: {routing.explanation_line}", hint)
+    message = f"no rule takes it: {routing.explanation_line}"
+    return await fail(context, document, message, hint, facts={**document.facts, **routing.facts})
 
 
 async def _earlier(context: Context, document: Document, plan: Plan, sha256: str | None) -> Document | None:
