@@ -203,7 +203,7 @@ def test_certificates_are_verified_and_may_be_brought(tmp_path: Path) -> None:
         assert isinstance(accepted, Accepted)
 
 
-def test_submissions_use_a_fresh_connection_and_polls_keep_theirs(tmp_path: Path) -> None:
+def test_requests_that_follow_each_other_share_a_connection(tmp_path: Path) -> None:
     async def work(peer: Any) -> None:
         for _ in range(3):
             await submitting(tmp_path)(peer)
@@ -216,7 +216,28 @@ def test_submissions_use_a_fresh_connection_and_polls_keep_theirs(tmp_path: Path
     with faulty.server(act) as peer:
         run("pulse", peer.url, work)
         assert len(peer.requests) == 6
-        assert peer.connections == 4
+        assert peer.connections == 2  # one for submissions, one for polls
+
+
+def test_a_server_that_closes_behind_its_answers_loses_no_submission(tmp_path: Path) -> None:
+    closed: list[Connection] = []
+
+    async def act(request: HttpRequest, connection: Connection) -> None:
+        await connection.answer(200, faulty.ACCEPTED)
+        connection.cut()
+        await connection.writer.wait_closed()
+        closed.append(connection)
+
+    async def work(peer: Any) -> None:
+        for number in range(3):
+            assert isinstance(await submitting(tmp_path)(peer), Accepted)
+            async with asyncio.timeout(20):
+                while len(closed) <= number:
+                    await asyncio.sleep(0.005)
+
+    with faulty.server(act) as server:
+        run("pulse", server.url, work)
+        assert len(server.requests) == server.connections == 3
 
 
 def test_redirects_never_carry_the_key_to_another_host(tmp_path: Path) -> None:

@@ -1,11 +1,10 @@
 """The only code that talks HTTP: one client for each provider, which sends each request exactly once.
 
-httpx's own transport is used: with chunks of our size it is as fast as aiohttp (1 GB of loopback upload in
-1.3 s, hashing included), it tells a failed connect from a cut transfer, which decides whether a document may
-have been accepted, and it has a timeout for writing.
+``direct`` brings the bytes over; through a proxy httpx's own transport does. Both tell a failed connect from a
+cut transfer, which decides whether a document may have been accepted, and have a timeout for writing.
 
-Submissions never use a kept-alive connection. A server may close an idle one at the very moment we write to
-it; that looks like an accepted request whose answer was lost.
+Submissions use a kept-alive connection only right after its last answer. A server may close an idle one at the
+very moment we write to it; that looks like an accepted request whose answer was lost.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies
 
 import httpx
 
@@ -33,11 +33,14 @@ from docferry.models import Json
 from docferry.providers.answer_json import AnswerFault, read_object
 from docferry.providers.body import Body, Result
 from docferry.providers.classify import Answer, Call, Context, one_line, refusal, unusable
+from docferry.providers.direct import DirectTransport
 from docferry.providers.unpack import Unpacker, UnpackFault
 
 ERROR_BODY_BYTES = 64 * 1024
 WRITE_BYTES = 1 << 20
 MAX_REDIRECTS = 3
+REUSE_S = 4.0  # servers keep a connection for five seconds at least
+REUSE_SURE_S = 1.0  # for requests of which nobody could say whether a closing server has read them
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -104,23 +107,26 @@ class HttpClient:
         self.now = now
         self._origin = _origin(settings.base_url)
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix=f"provider-{settings.name}")
-        self._reads = self._client(keep_alive=True)
-        self._submits = self._client(keep_alive=False)
+        self._reads = self._client(reuse_s=REUSE_S)
+        self._submits = self._client(reuse_s=REUSE_SURE_S)
         self._foreign: httpx.AsyncClient | None = None  # for links to other hosts; made when the first one comes
 
-    def _client(self, *, keep_alive: bool, foreign: bool = False) -> httpx.AsyncClient:
+    def _client(self, *, reuse_s: float, foreign: bool = False) -> httpx.AsyncClient:
         settings = self.settings
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20 if keep_alive else 0)
         timeout = httpx.Timeout(
             settings.read_timeout_s, connect=settings.connect_timeout_s, write=settings.write_timeout_s, pool=None
         )
-        if settings.socket and not foreign:
-            transport = httpx.AsyncHTTPTransport(uds=str(settings.socket), limits=limits)
-            return httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False)
+        socket = None if foreign else settings.socket
         # The environment's proxies are for the world outside, not for this machine.
-        trust_env = foreign or urlsplit(settings.base_url).hostname not in LOOPBACK
+        trust_env = socket is None and (foreign or urlsplit(settings.base_url).hostname not in LOOPBACK)
         tls = _tls(settings.ca_bundle, trust_env=trust_env)
-        return httpx.AsyncClient(verify=tls, proxy=settings.proxy, limits=limits, timeout=timeout, trust_env=trust_env)
+        if socket is None and (settings.proxy or (trust_env and getproxies())):
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=20 if reuse_s > REUSE_SURE_S else 0)
+            return httpx.AsyncClient(
+                verify=tls, proxy=settings.proxy, limits=limits, timeout=timeout, trust_env=trust_env
+            )
+        transport = DirectTransport(tls, socket=socket, reuse_s=reuse_s)
+        return httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False)
 
     async def aclose(self) -> None:
         for client in (self._reads, self._submits, self._foreign):
@@ -265,7 +271,7 @@ class HttpClient:
     def _client_for(self, request: Request, own: bool) -> httpx.AsyncClient:
         if not own:
             if self._foreign is None:
-                self._foreign = self._client(keep_alive=False, foreign=True)
+                self._foreign = self._client(reuse_s=0.0, foreign=True)
             return self._foreign
         return self._submits if request.context.call is Call.SUBMIT else self._reads
 
