@@ -64,10 +64,10 @@ _STATE_LINE = re.compile(r"""^state:[ \t]+["']?([^\s"'#]+)""", re.MULTILINE)
 
 def state_folder(path: Path, *, environ: Mapping[str, str]) -> Path:
     """Where the ledger is, also when something else in the configuration is wrong: a running daemon is found there."""
-    try:
-        data = read_source(path.absolute(), path.name).data
-        state = data.get("state") if isinstance(data, dict) else None
-    except ConfigError:  # no YAML at all, in the middle of an edit: the line alone may still be readable
+    data = read_source(path.absolute(), path.name).data
+    if isinstance(data, dict):
+        state = data.get("state")
+    else:  # no YAML at all, in the middle of an edit: the line alone may still be readable
         line = _STATE_LINE.search(path.read_text(encoding="utf-8", errors="replace"))
         state = line.group(1) if line else None
     if isinstance(state, str) and state and "\0" not in state:
