@@ -32,6 +32,7 @@ from docferry.daemon.inboxes import Inboxes
 from docferry.daemon.requests import perform
 from docferry.daemon.sockets import CONTROL, ENGINE, socket_path
 from docferry.daemon.status import base_status, brief
+from docferry.daemon.upkeep import Upkeep
 from docferry.errors import ConfigError, DocferryError, ExitCode, UsageError
 from docferry.ledger import Change, Event, Ledger, LedgerReader
 from docferry.models import Document, DocumentState, Json
@@ -126,6 +127,7 @@ class Daemon:
                     group.create_task(self._tick(), name="tick"),
                     group.create_task(self._watch_config(), name="configuration"),
                     group.create_task(self.alerts.run(), name="alerts"),
+                    group.create_task(self.upkeep.run(), name="upkeep"),
                 ]
                 if self.engine is not None:
                     parts.append(group.create_task(self.engine.supervise(), name="engine"))
@@ -182,6 +184,7 @@ class Daemon:
         self.alerts = await AlertDesk.create(self)
         self.desk = ClaimDesk(self.ledger, self.dispatcher, asyncio.get_running_loop(), self.clock)
         self.inboxes = Inboxes(self, self.desk)
+        self.upkeep = Upkeep(self)
         taken_up = 0
         if self._sends is None:
             taken_up = await self.dispatcher.load()
@@ -370,6 +373,8 @@ class Daemon:
         lines = [f"provider {name} is parked: {service.gate.parked.reason}" for name, service in self._parked().items()]
         lines += [f"inbox {name} is offline: {reason}" for name, reason in self.inboxes.offline().items()]
         lines += [f"outbox of {name}: {it.reason}" for name, it in self.dispatcher.outbox_trouble.items()]
+        if self.upkeep.damage:
+            lines.append(self.upkeep.damage)
         if self._reload_problem:
             lines.append(f"the edited configuration is not used: {self._reload_problem}")
         return lines
