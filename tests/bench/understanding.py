@@ -15,7 +15,7 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from corpus.understanding import development, heldout_first
+from corpus.understanding import development, heldout_first, heldout_second
 from corpus.understanding.drawing import Verdict, judge
 from docferry.engine.extraction.read import ReadOptions, read_document
 from docferry.engine.understanding import extract_schema
@@ -56,7 +56,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--details", action="store_true")
     details = parser.parse_args().details
-    for title, module in (("invoices seen while writing", development), ("held out, first set", heldout_first)):
+    for title, module in (
+        ("invoices seen while writing", development),
+        ("held out, first set", heldout_first),
+        ("held out, second set", heldout_second),
+    ):
         started = time.monotonic()
         total = invoices(module, details=details)
         report(title, total, time.monotonic() - started)

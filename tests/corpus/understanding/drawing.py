@@ -100,8 +100,13 @@ def counted(verdicts: Sequence[Verdict]) -> Counter[str]:
 
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, str) and isinstance(other, str):
-        return "".join(one.split()).casefold() == "".join(other.split()).casefold()
+        return _plain(one) == _plain(other)
     return (type(one) is type(other) and one == other) or (_is_number(one) and _is_number(other) and one == other)
+
+
+def _plain(text: str) -> str:
+    """Without blanks and case, and with one kind of dash: readers unify them."""
+    return "".join(text.split()).casefold().replace("–", "-")
 
 
 def _is_number(value: Any) -> bool:

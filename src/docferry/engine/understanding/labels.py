@@ -19,6 +19,7 @@ _TRAILING_DATE = re.compile(
     r"\s+(?:(?:vom|zum|am|per|as of|as at|on|at|au|du|le|al|del|a|op|van)\s+)?\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})$"
 )
 _TRAILING_WORD = re.compile(r"(?<=\S{3})\s+(?:at|@|of|zu|von)\s*$|[\s.·…]{3,}$")
+_ABBREVIATION = re.compile(r"\b(?:[^\W\d_]\.){2,}")  # I.V.A., N.I.F.
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -31,6 +32,7 @@ def fold(text: str) -> str:
 @functools.lru_cache(maxsize=50_000)
 def tokens(text: str) -> tuple[str, ...]:
     """The words that count of a label: folded, without articles and numerals, each word for "number" as a last "no"."""
+    text = _ABBREVIATION.sub(lambda match: match.group().replace(".", ""), text)
     spelled = re.sub(r"[°º#]", " no ", re.sub(r"\b[nN][°º]", " no ", text.replace("№", " no ")))
     words: list[str] = []
     for word in re.findall(r"[^\W_]+|%", fold(spelled)):

@@ -8,13 +8,21 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from typing import TypeVar
 
 from rapidfuzz import fuzz, process
 
 from docferry.engine.understanding import labels
 from docferry.engine.understanding.values.kinds import Kind
+from docferry.engine.understanding.wordlists import word_set
 
 _LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt", "pl")
+T = TypeVar("T")
+_TAX_WORDS = word_set("tax vat gst iva tva btw mwst ust umsatzsteuer mehrwertsteuer")
+_NOT_A_TAX = word_set(
+    "no id reg registration excl excluding exclusive ex excluded without before incl including inclusive inkl inc "
+    "total net base ohne zzgl sin con hors senza zonder invoice return office point date code exempt number rate summe"
+)
 _FUZZY_MIN_LETTERS = 7
 _FUZZY_RATIO = 90.0
 _MAX_LABEL = 60
@@ -54,15 +62,18 @@ class Meaning:
 class Vocabulary:
     concepts: Mapping[str, Concept]
     parties: Mapping[str, Party]
-    by_label: Mapping[str, tuple[str, ...]]  # label key -> concepts
+    by_label: Mapping[str, tuple[tuple[str, str], ...]]  # label key -> concepts, each with a language
     by_field_name: Mapping[str, tuple[str, ...]]  # field name key -> concepts
     roles_by_label: Mapping[str, tuple[str, ...]]
     roles_by_field_name: Mapping[str, str]
 
-    def meanings_of_label(self, label: str) -> tuple[Meaning, ...]:
-        """What a printed label means; empty for an unknown one. Small misspellings are forgiven, at a lower weight."""
+    def meanings_of_label(self, label: str, language: str | None = None) -> tuple[Meaning, ...]:
+        """What a printed label means; empty for an unknown one. Small misspellings are forgiven, at a lower weight.
+
+        A word that means different things in several languages has its meaning in the document's ``language``.
+        """
         for reading in labels.variants(label):
-            exact = self._exact_label(reading)
+            exact = self._exact_label(reading, language)
             if exact:
                 return exact
         for reading in labels.variants(label):
@@ -71,18 +82,30 @@ class Vocabulary:
                 continue
             near = process.extractOne(reading_key, self.by_label.keys(), scorer=fuzz.ratio, score_cutoff=_FUZZY_RATIO)
             if near is not None and near[0][-2:] == reading_key[-2:]:
-                return tuple(Meaning(name, None, near[1] / 100 * 0.95) for name in self.by_label[near[0]])
-        return ()
+                return tuple(Meaning(name, None, near[1] / 100 * 0.95) for name in self._names(near[0], language))
+        return self._tax_by_its_word(label)
 
-    def _exact_label(self, reading: str) -> tuple[Meaning, ...]:
+    def _names(self, key: str, language: str | None) -> tuple[str, ...]:
+        """The concepts of a label's key: those in the document's language if there are any."""
+        entries = self.by_label.get(key, ())
+        own = [name for name, code in entries if code == language]
+        return tuple(dict.fromkeys(own or [name for name, _ in entries]))
+
+    def _tax_by_its_word(self, label: str) -> tuple[Meaning, ...]:
+        """A tax of a kind not listed ("Rooms and meals tax", "IVA normal"), if no other word tells otherwise."""
+        words = labels.tokens(labels.variants(label)[0]) if labels.variants(label) else ()
+        is_tax = len(words) in range(2, 6) and bool({words[0], words[-1]} & _TAX_WORDS)
+        return (Meaning("tax_total", None, 0.85),) if is_tax and not set(words) & _NOT_A_TAX else ()
+
+    def _exact_label(self, reading: str, language: str | None) -> tuple[Meaning, ...]:
         words = labels.tokens(reading)
-        names = self.by_label.get("".join(words), ())
+        names = self._names("".join(words), language)
         if names:
             owner = self._owner(words)
             return tuple(Meaning(name, owner) for name in names)
         for role, party in self.parties.items():
             if len(words) > 1 and words[0] in party.owners:
-                rest = self.by_label.get("".join(words[1:]), ())
+                rest = self._names("".join(words[1:]), language)
                 if rest:
                     return tuple(Meaning(name, role) for name in rest)
         return ()
@@ -101,6 +124,11 @@ class Vocabulary:
                 return roles
         return ()
 
+    def concepts_of_name(self, phrase: str) -> list[str]:
+        """The concepts that a schema means by a name; printed labels count where no concept has that name."""
+        wanted = labels.key(phrase)
+        return list(self.by_field_name.get(wanted, ())) or list(self._names(wanted, None))
+
     def is_label(self, text: str, more: frozenset[str] = frozenset()) -> bool:
         """Whether the whole of ``text`` is a label that documents print, or one whose key is in ``more``."""
         stripped = text.strip()
@@ -116,14 +144,14 @@ def vocabulary() -> Vocabulary:
     folder = resources.files("docferry.engine.understanding")
     concepts = _concepts(tomllib.loads(folder.joinpath("vocabulary.toml").read_text(encoding="utf-8")))
     parties = _parties(tomllib.loads(folder.joinpath("parties.toml").read_text(encoding="utf-8")))
-    by_label: dict[str, list[str]] = {}
+    by_label: dict[str, list[tuple[str, str]]] = {}
     by_field_name: dict[str, list[str]] = {}
     for name, concept in concepts.items():
-        printed = [phrase for phrases in concept.phrases.values() for phrase in phrases]
-        for phrase in printed:
-            _add(by_label, labels.key(phrase), name)
-        for phrase in [name.replace("_", " "), *concept.field_names, *printed]:
+        for phrase in [name.replace("_", " "), *concept.field_names]:
             _add(by_field_name, labels.key(phrase), name)
+        for code, phrases in concept.phrases.items():
+            for phrase in phrases:
+                _add(by_label, labels.key(phrase), (name, code))
     roles_by_label: dict[str, list[str]] = {}
     for role, party in parties.items():
         for label in party.labels:
@@ -173,7 +201,7 @@ def _parties(raw: Mapping[str, dict[str, list[str]]]) -> dict[str, Party]:
     }
 
 
-def _add(index: dict[str, list[str]], entry: str, value: str) -> None:
+def _add(index: dict[str, list[T]], entry: str, value: T) -> None:
     values = index.setdefault(entry, [])
     if value not in values:
         values.append(value)

@@ -42,8 +42,10 @@ class Address:
     lines: tuple[int, ...] = ()  # all that belong to the address, without the name
 
 
-def read_address(texts: Sequence[str]) -> Address:
-    """The parts of the address in the lines of a party's block, whose first line is the name."""
+def read_address(texts: Sequence[str], *, has_name: bool = True) -> Address:
+    """The parts of the address in the lines of a party's block, whose first line is the name if it has one."""
+    if not has_name:
+        return _without_name(texts)
     postal = next(((at, match) for at, text in enumerate(texts) if (match := postal_match(text))), None)
     country = next(
         ((text.strip(" ."), at) for at, text in enumerate(texts) if at and labels.key(text) in _COUNTRIES), None
@@ -59,6 +61,21 @@ def read_address(texts: Sequence[str]) -> Address:
         country = _country_on_the_line(texts[at], match, at)
     first = 1 if len(texts) > 1 else 0
     return Address(street, (groups["code"], at), city, country, tuple(range(first, len(texts))))
+
+
+def _without_name(texts: Sequence[str]) -> Address:
+    shifted = read_address(["-", *texts])
+
+    def back(part: tuple[str, int] | None) -> tuple[str, int] | None:
+        return None if part is None else (part[0], part[1] - 1)
+
+    return Address(
+        back(shifted.street),
+        back(shifted.postal_code),
+        back(shifted.city),
+        back(shifted.country),
+        tuple(line - 1 for line in shifted.lines),
+    )
 
 
 def _city_above(texts: Sequence[str], at: int) -> tuple[str, int] | None:

@@ -13,6 +13,7 @@ from docferry.engine.understanding.layout.lines import Line, Segment
 from docferry.engine.understanding.layout.parties import (
     NAME_PARTS,
     Section,
+    address_of,
     continued,
     has_legal_form,
     legal_form_of,
@@ -25,6 +26,7 @@ _MAX_NAME_WORDS = 7
 _BODY_TOP, _BODY_BOTTOM = 0.4, 0.85  # between them a page has neither letterhead nor footer
 _TALLER = 1.2
 _MIN_DOMAIN_LETTERS = 4
+_LONG_DOMAIN = 7  # letters of a domain that may stand within a name: "alderhouse" in "The Alder House Inn"
 
 
 @dataclass(slots=True)
@@ -42,6 +44,10 @@ class _Name:
         signs = has_legal_form(self.text) + self.is_domain + self.is_tall + 2 * self.is_first
         return signs + min(2, len(self.segments) - 1)
 
+    @property
+    def rank(self) -> tuple[int, bool]:
+        return self.points, has_legal_form(self.text)
+
 
 def find_letterhead(lines: Sequence[Line], taken: Sequence[Section], vocabulary: Vocabulary) -> Section | None:
     """The sender where no label names one; None unless one name on the first page is clearly it.
@@ -52,11 +58,11 @@ def find_letterhead(lines: Sequence[Line], taken: Sequence[Section], vocabulary:
     named may be the addressee.
     """
     names = _names(lines, taken, vocabulary)
-    ranked = sorted(names, key=lambda name: name.points, reverse=True)
+    ranked = sorted(names, key=lambda name: name.rank, reverse=True)
     needed = 1 if any(section.role == "buyer" for section in taken) else 2
     if not ranked or ranked[0].points < needed:
         return None
-    if len(ranked) > 1 and ranked[1].points == ranked[0].points:
+    if len(ranked) > 1 and ranked[1].rank == ranked[0].rank:
         return None
     return _with_address(ranked[0], lines, vocabulary)
 
@@ -114,20 +120,28 @@ def _domains(lines: Sequence[Line]) -> frozenset[str]:
 def _is_domain(text: str, domains: frozenset[str]) -> bool:
     """Whether a name, with or without its legal form, is that of a domain; abbreviations of it count."""
     bare = re.sub(r"[^a-z0-9]", "", labels.fold(text.replace(legal_form_of(text), "")))
-    return len(bare) >= _MIN_DOMAIN_LETTERS and any(bare == name or bare.startswith(name) for name in domains)
+    return len(bare) >= _MIN_DOMAIN_LETTERS and any(
+        bare.startswith(name) or (len(name) >= _LONG_DOMAIN and name in bare) for name in domains
+    )
 
 
 def _with_address(name: _Name, lines: Sequence[Line], vocabulary: Vocabulary) -> Section:
     """The name's block with the address that stands with it at one of its places, if it does at any."""
-    best = Section("seller", (name.segments[0],), (name.text,), (), False, _places(name.segments[0]))
     for segment in name.segments:
-        parts = [part.strip(" ,") for part in NAME_PARTS.split(segment.text)[1:] if part.strip(" ,")]
+        rest = NAME_PARTS.split(segment.text)[1:]
         block = continued("seller", segment, segment, segment.text, lines, vocabulary)
-        if any(postal_match(part) for part in parts):
-            return Section("seller", (segment,) * (len(parts) + 1), (name.text, *parts), (), False, _places(segment))
-        if not parts and any(postal_match(text) for text in block.texts[1:]):
-            return Section("seller", block.lines, (name.text, *block.texts[1:]), block.attributes, False, block.places)
-    return best
+        below = [] if rest else list(zip(block.lines[1:], block.texts[1:], strict=True))
+        sources = [(segment, part) for part in rest] + below
+        address = [(place, part) for place, text in sources for part in address_of([text], vocabulary)]
+        last = next((at for at, (_, part) in enumerate(address) if postal_match(part)), None)
+        if last is not None:
+            kept = address[: last + 2]
+            texts = (name.text, *(part for _, part in kept))
+            where = (segment, *(place for place, _ in kept))
+            seats = frozenset((each.line, each.place) for each in where) | block.places
+            return Section("seller", where, texts, (segment, *block.lines[1:], *block.attributes), False, True, seats)
+    first = name.segments[0]
+    return Section("seller", (first,), (name.text,), (first,), False, True, _places(first))
 
 
 def _places(segment: Segment) -> frozenset[tuple[int, int]]:
@@ -168,7 +182,7 @@ def find_lone_address(
             block = continued("buyer", segment, segment, segment.text, lines, vocabulary)
             is_address = 3 <= len(block.texts) <= 6 and any(postal_match(text) for text in block.texts[2:])
             if is_address and labels.key(block.texts[0]) != sender and not any(map(str.isdigit, block.texts[0])):
-                found.append(Section("buyer", block.lines, block.texts, block.attributes, False, block.places))
+                found.append(Section("buyer", block.lines, block.texts, block.attributes, False, True, block.places))
     return found if len(found) == 1 else []
 
 
@@ -183,7 +197,7 @@ def _block_below(upper: Segment, lines: Sequence[Line], vocabulary: Vocabulary) 
             block = continued("buyer", segment, segment, segment.text, lines, vocabulary)
             has_address = any(postal_match(text) for text in block.texts[1:])
             return (
-                Section("buyer", block.lines, block.texts, block.attributes, False, block.places)
+                Section("buyer", block.lines, block.texts, block.attributes, False, True, block.places)
                 if has_address
                 else None
             )

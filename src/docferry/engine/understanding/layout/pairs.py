@@ -18,7 +18,7 @@ _SEPARATORS = re.compile(r"\s+[|·•∙‧●■]\s+|\s+[–—-]\s+(?=[^\W\d])
 _CLAUSES = re.compile(r"[,;]\s*|(?<=[^\W_]{2})\.\s+(?=[^\W\d_])")
 _PREPOSITIONS = word_set("le du den vom del al dal to from au von bis van tot li de a an on")
 _MIN_EMBEDDED = 5  # letters of a label within a clause: shorter words are too common
-_TYPED_START = re.compile(r"[€$£(+-]?\s?\d|[A-Z]{2}\d|[A-Z]{6}")
+_TYPED_START = re.compile(r"[€$£(+-]?\s?\d|[A-Z]{1,2}\d|[A-Z]{6}")
 _COLON = re.compile(r"[:：](?!//)(?!\d\d(?!\d))")
 _JUST_CURRENCY = re.compile(r"^(?:[€$£¥]|[A-Z]{3}|kr\.?|zł|CA\$|US\$)$")
 _PERCENTAGE = re.compile(r"\d+(?:[.,]\d+)?\s?%")

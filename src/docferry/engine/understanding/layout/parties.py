@@ -21,7 +21,11 @@ _SAME_LEFT = 0.015
 _ATTRIBUTES = word_set(
     "vat_id tax_number registration_number email phone fax website contact_person country customer_number iban"
 )
-NAME_PARTS = re.compile(r"\s+[|·•∙–—-]\s+|,\s(?!S\.|Inc|LLC|Ltd|SL|SA|Lda)")
+NAME_PARTS = re.compile(
+    r"\s+[|·•∙–—-]\s+|,\s(?!S\.|Inc|LLC|Ltd|SL|SA|Lda|[A-Z]{2},?\s\d{5})|(?<=[^\W_]{3})\.\s+(?=[^\W\d_])|(?<=\d[A-Z]{2})\.\s+"
+)
+_JUST_PHONE = re.compile(r"(?:\+|\()?\d[\d\s()/.–-]{6,}\d")
+_ADDRESS_PARTS = frozenset({"address", "street", "city", "postal_code"})
 _LEGAL_FORM = re.compile(
     r"(?<![\w.])(?:GmbH(?: & Co\.? KG)?|AG|KG|KGaA|OHG|UG|e\.\s?K\.|GbR|SE|Ltd\.?|Limited|LLC|L\.L\.C\.|Inc\.?|Corp\.?|"
     r"Corporation|PLC|plc|LLP|Pty|SARL|S\.A\.R\.L\.|SAS|S\.A\.S\.|SASU|EURL|SA|S\.A\.|SCI|S\.L\.U?\.?|SLU?|S\.p\.A\.|SpA|"
@@ -46,6 +50,7 @@ class Section:
     texts: tuple[str, ...]  # of the lines, without the label where that stands on the first of them
     attributes: tuple[Segment, ...] = ()  # lines such as "VAT ID: ..." within the block
     is_labelled: bool = True
+    has_name: bool = True
     places: frozenset[tuple[int, int]] = field(default_factory=frozenset)
 
     def holds(self, segment: Segment) -> bool:
@@ -103,7 +108,7 @@ def _is_close(label: Segment, right: Segment) -> bool:
 def _can_be_name(text: str, conventions: Conventions) -> bool:
     if read(Kind.DATE, text, conventions) is not None or read(Kind.AMOUNT, text, conventions) is not None:
         return False
-    return read(Kind.NAME, text, conventions) is not None
+    return read(Kind.NAME, text, conventions) is not None or any(postal_match(part) for part in NAME_PARTS.split(text))
 
 
 def _start_below(label: Segment, lines: Sequence[Line]) -> Segment | None:
@@ -151,9 +156,10 @@ def continued(
     parts = [part.strip(" ,") for part in NAME_PARTS.split(text) if part.strip(" ,")]
     if len(parts) > 1 and any(postal_match(part) or re.search(r"\d", part) for part in parts[1:]):
         taken[:1], texts[:1] = [first] * len(parts), parts  # name and address on one line
+    has_name = not re.match(r"\d", texts[0])  # "Billing address: 12 High Street ..." names no one
     members = [*taken, *attributes]
     places = frozenset((segment.line, segment.place) for segment in members)
-    return Section(role, tuple(taken), tuple(texts), tuple(attributes), True, places)
+    return Section(role, tuple(taken), tuple(texts), tuple(attributes), True, has_name, places)
 
 
 def _next_in_block(
@@ -193,7 +199,11 @@ def _ends(text: str, vocabulary: Vocabulary) -> bool:
 
 def _is_attribute(text: str, vocabulary: Vocabulary) -> bool:
     label, colon, _ = text.partition(":")
-    if colon and any(meaning.concept in _ATTRIBUTES for meaning in vocabulary.meanings_of_label(label)):
+    if _is_just_phone(text):
+        return True
+    if colon and any(
+        meaning.concept in _ATTRIBUTES | _ADDRESS_PARTS for meaning in vocabulary.meanings_of_label(label)
+    ):
         return True
     if identifiers.find_emails(text) or identifiers.find_vat_ids(text):
         return True
@@ -201,6 +211,18 @@ def _is_attribute(text: str, vocabulary: Vocabulary) -> bool:
     known = (vocabulary.meanings_of_label(" ".join(words[:count])) for count in range(min(4, len(words) - 1), 0, -1))
     first = next((meanings for meanings in known if meanings), ())
     return any(meaning.concept in _ATTRIBUTES - {"country"} for meaning in first)
+
+
+def _is_just_phone(text: str) -> bool:
+    return bool(_JUST_PHONE.fullmatch(text.strip())) and sum(map(str.isdigit, text)) >= 9
+
+
+def address_of(texts: Sequence[str], vocabulary: Vocabulary) -> list[str]:
+    """The lines of an address, in parts, without what else stands on its lines and without what follows it."""
+    parts = [part.strip(" ,.") for text in texts for part in NAME_PARTS.split(text)]
+    kept = [part for part in parts if part and not _is_attribute(part, vocabulary)]
+    last = next((at for at, part in enumerate(kept) if postal_match(part)), None)
+    return kept if last is None else kept[: last + 2]
 
 
 def postal_match(text: str) -> re.Match[str] | None:

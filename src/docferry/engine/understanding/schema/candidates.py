@@ -21,6 +21,7 @@ from docferry.engine.understanding.vocabulary import Meaning
 _WORDY = frozenset({Kind.TEXT, Kind.NAME, Kind.ADDRESS})
 _UNLABELLED_SCORE = 0.78  # of an IBAN or an e-mail address that stands alone of its kind
 _MIN_FIT = 0.5
+_WHOSE = ("name", "address", "street", "city", "postal_code", "country")  # labels of these must say whose they are
 _CHECKBOX = re.compile(
     r"^\s*(?P<mark>[☐☑☒✓✔]|\[[ xX]?\])\s*(?P<after>.+)$|^(?P<before>.+?)\s*(?P<late>[☐☑☒✓✔]|\[[ xX]?\])\s*$"
 )
@@ -83,7 +84,7 @@ def _is_of_the_party(wanted: Wanted, pair: Pair, meaning: Meaning | None, eviden
         return True
     if wanted.role is None:
         return stated in (None, "seller")
-    if wanted.role == "seller":
+    if wanted.role == "seller" and not wanted.has_concept(*_WHOSE):
         return stated in (None, "seller")
     return stated == wanted.role
 

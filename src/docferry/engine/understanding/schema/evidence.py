@@ -17,8 +17,10 @@ from docferry.engine.understanding.schema.fields import Wanted
 from docferry.engine.understanding.schema.matching import Matcher
 from docferry.engine.understanding.values.conventions import Conventions, conventions_of
 from docferry.engine.understanding.vocabulary import Vocabulary, vocabulary
+from docferry.engine.understanding.wordlists import word_set
 
 _TOTALS = frozenset({"grand_total", "net_total", "tax_total", "amount_due"})
+_SUM_WORDS = word_set("total totals subtotal sub summe zwischensumme gesamtsumme gesamtbetrag totale totaal suma somme")
 _EXTRAS = frozenset(
     {"discount", "shipping", "amount_paid", "closing_balance"}
 )  # totals too, unless they are charged as an item
@@ -55,10 +57,10 @@ def gather(
 ) -> Evidence:
     """The evidence of a document for the given fields and, by array, the given columns."""
     words = vocabulary()
-    matcher = Matcher(words)
     lines = lines_of(document, pages)
     text = "\n".join(line.text for line in lines)
     conventions = conventions_of(text)
+    matcher = Matcher(words, conventions.language)
     own_labels = frozenset(labels.key(phrase) for field in fields for phrase in field.phrases) - {""}
     heads = _HeaderTest(words, matcher, columns)
     line_grids = grids_of_lines(lines, heads.is_header, heads.ends)
@@ -129,6 +131,8 @@ class _HeaderTest:
 
     def ends(self, texts: Sequence[str]) -> bool:
         """Whether a row is a total: its label is a whole cell, or stands before a colon or a number."""
+        if len(texts) <= 3 and labels.tokens(texts[0])[:1] and labels.tokens(texts[0])[0] in _SUM_WORDS:
+            return True
         for text in texts:
             label = re.split(r":|\s+(?=[-–(]?[€$£]?\s?\d)", text, maxsplit=1)[0].strip()
             meanings = self._matcher.meanings(text) if len(text) <= 60 else ()

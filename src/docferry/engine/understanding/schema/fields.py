@@ -28,6 +28,7 @@ _FORMAT_KINDS = {
     "url": Kind.URL,
     "iban": Kind.IBAN,
 }
+_MAX_LABEL_WORDS = 4
 _ISO_DATE_HINT = re.compile(r"ISO[ -]?8601|YYYY-MM-DD", re.IGNORECASE)
 
 
@@ -103,7 +104,7 @@ def _role_and_phrases(
 
 
 def _is_known(phrase: str, vocabulary: Vocabulary) -> bool:
-    names = vocabulary.by_field_name.get(labels.key(phrase), ())
+    names = vocabulary.concepts_of_name(phrase)
     return any(not vocabulary.concepts[name].is_column for name in names)
 
 
@@ -129,6 +130,10 @@ def _meanings(
     combined = [phrase for phrase in phrases if phrase not in own]
     described = _described(leaf, vocabulary, in_table)
     ordered: list[str] = []
+    if len(leaf.description.split()) <= _MAX_LABEL_WORDS:  # a description that is itself a label
+        ordered += _concepts(leaf.description.rstrip("."), vocabulary, in_table)
+        if ordered:
+            return tuple(Meaning(concept) for concept in dict.fromkeys(ordered))
     for phrase in [*leaf.aliases, leaf.title]:
         ordered += _concepts(phrase, vocabulary, in_table)
     if name in _GENERIC_NAMES:
@@ -146,10 +151,10 @@ def _meanings(
 
 
 def _concepts(phrase: str, vocabulary: Vocabulary, in_table: bool) -> list[str]:
-    names = list(vocabulary.by_field_name.get(labels.key(phrase), ())) if phrase else []
+    names = vocabulary.concepts_of_name(phrase)
     for suffix in (" at", " on", " value", " of document", " string", " text", " iso"):
         if not names and phrase.endswith(suffix):
-            names = list(vocabulary.by_field_name.get(labels.key(phrase.removesuffix(suffix)), ()))
+            names = vocabulary.concepts_of_name(phrase.removesuffix(suffix))
     if not names:
         names = [name for name in _of_ending(phrase, vocabulary) if vocabulary.concepts[name].kind in _TELLING_KINDS]
     preferred = [name for name in names if vocabulary.concepts[name].is_column is in_table]
@@ -160,9 +165,9 @@ def _of_ending(phrase: str, vocabulary: Vocabulary) -> list[str]:
     """The concepts of the last words of a phrase that is not known as a whole: "bank iban" is an IBAN."""
     words = phrase.split()
     for start in range(1, len(words)):
-        names = vocabulary.by_field_name.get(labels.key(" ".join(words[start:])), ())
+        names = vocabulary.concepts_of_name(" ".join(words[start:]))
         if names:
-            return list(names)
+            return names
     return []
 
 

@@ -20,6 +20,9 @@ from docferry.engine.understanding.values.reading import read, read_all
 
 MAX_ROWS = 20_000
 _MAX_CODE = 24
+_MIN_PROVED_ROWS = 2
+_MIN_KNOWN_COLUMNS = 2
+_MIN_WORDY = 6.0  # letters of a cell on average
 _BALANCES = ("opening_balance", "closing_balance")
 _ROW_SCORE = 0.93
 _LIST_SCORE = 0.88
@@ -97,7 +100,55 @@ def _columns(properties: Sequence[Wanted], grid: Grid, evidence: Evidence) -> tu
             continue
         if _is_readable(properties[place], grid, column, evidence):
             chosen[place] = column
+    _infer_factor(properties, grid, chosen, evidence)
+    _infer_description(properties, grid, chosen)
     return tuple(chosen.get(place) for place in range(len(properties)))
+
+
+def _infer_factor(properties: Sequence[Wanted], grid: Grid, chosen: dict[int, int], evidence: Evidence) -> None:
+    """The quantity or the unit price under an unknown head, where quantity times price is the amount in every row."""
+    places = {name: _place_of(properties, name) for name in ("quantity", "unit_price", "line_total")}
+    amount = places["line_total"]
+    for missing, known in (("quantity", "unit_price"), ("unit_price", "quantity")):
+        place, other = places[missing], places[known]
+        if place is None or place in chosen or other not in chosen or amount not in chosen:
+            continue
+        for column in range(len(grid.heads)):
+            if column not in chosen.values() and _multiplies(grid, (column, chosen[other], chosen[amount]), evidence):
+                chosen[place] = column
+                break
+
+
+def _place_of(properties: Sequence[Wanted], concept: str) -> int | None:
+    return next(
+        (at for at, each in enumerate(properties) if each.meanings and each.meanings[0].concept == concept), None
+    )
+
+
+def _multiplies(grid: Grid, columns: tuple[int, int, int], evidence: Evidence) -> bool:
+    """Whether the first column times the second is the third, in at least two rows and in all that have the three."""
+    tested = 0
+    for row in grid.rows:
+        cells = [row[column] for column in columns]
+        readings = [read(Kind.NUMBER, cell.text, evidence.conventions) for cell in cells if cell is not None]
+        numbers = [float(reading.value) for reading in readings if reading is not None]
+        if len(numbers) < len(columns):
+            continue
+        tested += 1
+        if abs(numbers[0] * numbers[1] - numbers[2]) > max(0.01, 0.001 * abs(numbers[2])):
+            return False
+    return tested >= _MIN_PROVED_ROWS
+
+
+def _infer_description(properties: Sequence[Wanted], grid: Grid, chosen: dict[int, int]) -> None:
+    """The text of the items, under an unknown head, if one column of words is left and others are known."""
+    place = next((at for at, each in enumerate(properties) if each.has_concept("item_description")), None)
+    if place is None or place in chosen or len(chosen) < _MIN_KNOWN_COLUMNS:
+        return
+    free = [column for column in range(len(grid.heads)) if column not in chosen.values()]
+    wordy = [column for column in free if _wordiness(properties[place], grid, column) >= _MIN_WORDY]
+    if len(wordy) == 1:
+        chosen[place] = wordy[0]
 
 
 def _fit(wanted: Wanted, head: str, evidence: Evidence) -> float:

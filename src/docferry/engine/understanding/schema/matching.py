@@ -28,14 +28,15 @@ _SIMILARITY_SCORE = 0.75  # what the best pair by meaning alone is worth
 class Matcher:
     """Fits labels to fields. What it learns about a label is kept for the next field."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, language: str | None = None) -> None:
         self._vocabulary = vocabulary
+        self._language = language
         self._meanings: dict[str, tuple[Meaning, ...]] = {}
         self._fits: dict[tuple[tuple[str, ...], str], tuple[float, Meaning | None]] = {}
 
     def meanings(self, label: str) -> tuple[Meaning, ...]:
         if label not in self._meanings:
-            self._meanings[label] = self._vocabulary.meanings_of_label(label)
+            self._meanings[label] = self._vocabulary.meanings_of_label(label, self._language)
         return self._meanings[label]
 
     def fit(self, wanted: Wanted, label: str) -> tuple[float, Meaning | None]:

@@ -92,6 +92,9 @@ def _name(text: str, conventions: Conventions) -> Reading | None:
 def _identifier(text: str, conventions: Conventions) -> Reading | None:
     """A number or code: the whole text if it is short and has a digit, else its first word with one."""
     bare = _LEADING_MARK.sub("", text.strip()).strip(" .,;:")
+    ibans = identifiers.find_ibans(bare)
+    if ibans:
+        return _reading(bare, ibans[0])
     taken = dates.find_dates(bare, conventions)
     if taken and taken[0].start == 0:
         return None
