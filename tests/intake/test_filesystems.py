@@ -122,6 +122,22 @@ def test_a_share_mounted_over_the_watched_folder_is_noticed() -> None:
 
 
 @alone(*MOUNTS)
+def test_a_replica_mounted_over_the_inbox_is_watched_in_its_place() -> None:
+    """Row 6: the same marker on another folder, as after a failover; nothing but its identity tells."""
+    with folder() as here:
+        station = make_station(here)
+        with station.running():
+            station.until_watching()
+            sh("cp", "-a", station.path, here / "replica")
+            sh("mount", "--bind", here / "replica", station.path)
+            station.drop("a.pdf")
+            station.until_claimed("a.pdf")
+            station.drop("b.pdf")
+            station.until_claimed("b.pdf")
+            assert "a.pdf" in {path.name for path in (here / "replica" / ".docferry").rglob("*.pdf")}
+
+
+@alone(*MOUNTS)
 def test_a_disk_that_fails_parks_the_inbox_until_it_works_again() -> None:
     """Row 5: EIO, as from a disk that was pulled out."""
     with folder() as here:

@@ -34,20 +34,20 @@ class CompanionWatch:
         self._settings = settings
         self._sidecars: dict[str, tuple[FileIdentity, float]] = {}
 
-    def beside(self, folder_fd: int, path: str, name: str, now: float) -> Companions:
+    def beside(self, folder_fd: int, is_local: bool, path: str, name: str, now: float) -> Companions:
         """The companions of the document ``name`` in the open folder."""
         done_file = self._settings.done_file and _is_file(folder_fd, name + DONE_SUFFIX)
         sidecar = self._settings.sidecar_allowed and _is_file(folder_fd, name + SIDECAR_SUFFIX)
         if not (done_file or sidecar):
             return _NONE
         names = [name + DONE_SUFFIX] * done_file + [name + SIDECAR_SUFFIX] * sidecar
-        settled = not sidecar or self._is_settled(folder_fd, path, name + SIDECAR_SUFFIX, now)
+        settled = not sidecar or self._is_settled(folder_fd, is_local, path, name + SIDECAR_SUFFIX, now)
         return Companions(tuple(names), done_file, sidecar, settled)
 
-    def _is_settled(self, folder_fd: int, path: str, sidecar: str, now: float) -> bool:
+    def _is_settled(self, folder_fd: int, is_local: bool, path: str, sidecar: str, now: float) -> bool:
         """Whether nobody writes the sidecar, or, where the kernel cannot say, whether it is quiet."""
         try:
-            inspected = inspect(folder_fd, sidecar)
+            inspected = inspect(folder_fd, sidecar, is_local=is_local)
         except (OSError, NotAFile):
             return False
         identity, since = self._sidecars.get(path, (None, now))

@@ -63,7 +63,7 @@ class Desk:
         self._tracks = tracks
         self._looker = looker
         self._now = now
-        self._batch: list[Candidate] = []
+        self._batch: dict[str, Candidate] = {}  # by path: an event and a scan may find the same file
         self._batch_size = _FIRST_BATCH
         self._owed: list[Claimed] = []  # ours already, and not in the ledger yet
         self.taken = 0
@@ -73,6 +73,8 @@ class Desk:
 
     def take(self, root: Root, candidate: Candidate) -> None:
         """Puts a ready file into the batch; NoRoom when there may be no more."""
+        if candidate.path in self._batch:
+            return
         if self._leaves and self._hooks.known is not None and self._hooks.known(candidate.identity, candidate.path):
             self._pass_over(candidate)
             return
@@ -82,14 +84,14 @@ class Desk:
         if not self._batch and not self.has_room():
             self._keep(candidate, self._now().elapsed + _ROOM_LOOK_S, _NO_ROOM)
             raise NoRoom
-        self._batch.append(candidate)
+        self._batch[candidate.path] = candidate
         if len(self._batch) >= self._batch_size:
             self._batch_size = min(2 * self._batch_size, _LARGEST_BATCH)
             self.flush(root)
 
     def flush(self, root: Root) -> None:
         """Claims the batch and hands it over. OSError is the inbox's trouble; what was claimed is handed over first."""
-        candidates, self._batch = self._batch, []
+        candidates, self._batch = list(self._batch.values()), {}
         if not candidates:
             return
         for candidate in candidates:

@@ -30,8 +30,11 @@ class NotAFile(Exception):
     """The name belongs to something other than a regular file."""
 
 
-def inspect(folder_fd: int, name: str) -> Inspected:
-    """Looks into the file without waiting on anything. OSError as the system gave it; NotAFile."""
+def inspect(folder_fd: int, name: str, *, is_local: bool) -> Inspected:
+    """Looks into the file without waiting on anything. OSError as the system gave it; NotAFile.
+
+    ``is_local`` False: programs of other machines may write the file, so that ours do not proves nothing.
+    """
     try:
         fd = os.open(name, _OPEN_FILE, dir_fd=folder_fd)
     except OSError as error:
@@ -46,7 +49,7 @@ def inspect(folder_fd: int, name: str) -> Inspected:
         def read_at(offset: int, length: int) -> bytes:
             return os.pread(fd, length, offset)
 
-        writer = has_writer(fd)
+        writer = has_writer(fd) if is_local else has_writer(fd) or None
         return Inspected(identity_of(status), Inside(looks_complete(read_at, status.st_size), writer))
     finally:
         os.close(fd)

@@ -57,6 +57,7 @@ class Moment:
 @dataclass(slots=True)
 class _File:
     folder_fd: int
+    is_local: bool
     path: str
     name: str
     track: Track
@@ -89,6 +90,7 @@ class Looker:
         self._claimed_at: dict[str, float] = {}
         self.passed = Passed()
         self.takes_sidecars = self._settings.sidecar_allowed
+        self._may_wait_for_companions = self._settings.sidecar_allowed or self._settings.done_file
 
     def look(
         self, root: Root, folder_fd: int, folder: str, name: str, now: Moment, hint: Hint, age: Age | None
@@ -125,9 +127,13 @@ class Looker:
         track, gap_s = self._tracks.observe(path, identity, hint, now.elapsed, now.wall)
         if gap_s is not None:
             self._gaps.learn(gap_s, now.elapsed)
-        companions = self._companions.beside(folder_fd, path, name, now.elapsed)
-        file = _File(folder_fd, path, name, track, companions, age(track.identity.ctime_ns) if age else None)
-        decision = self._decide(file, None, now.elapsed)
+        companions = self._companions.beside(folder_fd, root.mount.is_local, path, name, now.elapsed)
+        file = _File(
+            folder_fd, root.mount.is_local, path, name, track, companions, age(track.identity.ctime_ns) if age else None
+        )
+        decision: Decision = LookInside()
+        if self._may_wait_for_companions:  # else nothing can be decided without looking inside
+            decision = self._decide(file, None, now.elapsed)
         if isinstance(decision, LookInside):
             inside = self._look_inside(file, now.elapsed)
             if inside is None:
@@ -165,7 +171,7 @@ class Looker:
         """What is inside; None when the file is gone or may not be read, which is reported."""
         track = file.track
         try:
-            inspected = inspect(file.folder_fd, file.name)
+            inspected = inspect(file.folder_fd, file.name, is_local=file.is_local)
         except (NotAFile, FileNotFoundError):
             self._tracks.forget(file.path)  # it was a file a moment ago; the next look says what it is
             return None

@@ -41,7 +41,7 @@ def to_bytes(records: Iterable[Record]) -> bytes:
             "id": record.id,
             "inbox": record.inbox,
             "path": base64.b64encode(os.fsencode(record.path)).decode("ascii"),
-            "display": display(record.path),
+            "display": record.path if record.path.isprintable() else display(record.path),
             "identity": [
                 record.identity.device,
                 record.identity.inode,

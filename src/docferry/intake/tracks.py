@@ -23,6 +23,7 @@ class Track:
     hint: Hint
     closed_at: float | None = None
     look_at: float = _NEVER
+    queued_at: float = _NEVER  # the moment of its place in the queue; look_at may have moved on since
     waits_for: str = ""
     troubles: int = 0
     scan: int = 0
@@ -65,8 +66,12 @@ class Tracks:
         track.look_at, track.waits_for = look_at, waits_for
         with self._lock:
             self._by_path[path] = track
-        if look_at < _NEVER:
-            heapq.heappush(self._heap, (look_at, path))
+        if look_at < track.queued_at:  # else its place in the queue comes soon enough
+            self._queue(path, track)
+
+    def _queue(self, path: str, track: Track) -> None:
+        track.queued_at = track.look_at
+        heapq.heappush(self._heap, (track.look_at, path))
 
     def forget(self, path: str) -> None:
         with self._lock:
@@ -74,14 +79,18 @@ class Tracks:
 
     def due(self, now: float) -> list[str]:
         """The files to look at now, each once."""
-        paths: dict[str, None] = {}
+        paths = []
         while self._heap and self._heap[0][0] <= now:
             at, path = heapq.heappop(self._heap)
             track = self._by_path.get(path)
-            if track is not None and track.look_at == at:
-                track.look_at = _NEVER
-                paths[path] = None
-        return list(paths)
+            if track is None or track.queued_at != at:
+                continue
+            track.queued_at = _NEVER
+            if track.look_at <= now:
+                paths.append(path)
+            elif track.look_at < _NEVER:
+                self._queue(path, track)
+        return paths
 
     def next_due_at(self) -> float | None:
         """When ``due`` will have something; moments that were moved meanwhile may come too early."""

@@ -65,6 +65,8 @@ class Watcher:
         """The present generation, with a reader that runs. OSError when there can be none (instance limit)."""
         with self._lock:
             if not self._stopped and (self._reader is None or not self._reader.is_alive()):
+                if self._reader is not None:
+                    self._reader.stop()  # closes what it had open
                 self._reader = InotifyFD()
                 self._reader.start()
                 self.generation += 1
