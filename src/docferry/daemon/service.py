@@ -255,7 +255,7 @@ class Daemon:
             if self.once and announced and self._nothing_left():
                 self._stop.set()
                 return
-            await self.clock.sleep(ONCE_TICK_S if self.once else TICK_S)
+            await self.clock.sleep(ONCE_TICK_S if self.once or not announced else TICK_S)
 
     def _mark_progress(self) -> None:
         pulse = self.ledger.pulse()
