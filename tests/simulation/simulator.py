@@ -13,8 +13,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from simulation.world import Crash, CrashingLedger, Dice, SimulatedClock, SimulatedProvider, receipts_below
-
 from docferry import failpoints
 from docferry.config.models import InboxConfig, ProviderConfig
 from docferry.intake.values import identity_of
@@ -23,12 +21,12 @@ from docferry.models import ENDED, Document, DocumentState, Plan, StepPlan
 from docferry.observe.metrics import Metrics
 from docferry.outbox.delivery import Outbox
 from docferry.outbox.root import Root
-from docferry.pipeline import requests
 from docferry.pipeline.advance import advance
 from docferry.pipeline.context import Context, Places, Service
 from docferry.pipeline.gate import Gate
 from docferry.pipeline.lanes import lane_of
 from docferry.pipeline.pace import PaceBook
+from simulation.world import Crash, CrashingLedger, Dice, SimulatedClock, SimulatedProvider, receipts_below
 
 MOST_STEPS = 400
 
@@ -190,7 +188,8 @@ class Simulation:
         for document in documents:
             assert document.state in ENDED or document.state is DocumentState.HELD, f"seed {self.seed}: {document}"
             wanted = 1 if document.state is DocumentState.DELIVERED else 0
-            assert receipts[document.id] == wanted, f"seed {self.seed}: {document.id} has {receipts[document.id]} receipts"
+            found = receipts[document.id]
+            assert found == wanted, f"seed {self.seed}: {document.id} has {found} receipts"
             self._check_jobs(document)
         left = [path for root in ("outbox", "archive", "failed") for path in (self.folder / root).rglob("*.tmp")]
         assert not left, f"seed {self.seed}: left behind {left}"

@@ -106,3 +106,10 @@ def _show_waiting(status: dict[str, Any]) -> None:
     if documents:
         click.echo()
         table([list(document) for document in documents[:20]], ["DOCUMENT", "PATH", "STATE", "WAITS FOR", "SEEN"])
+
+
+def _waits_for(document: dict[str, Any], status: dict[str, Any]) -> str:
+    """What a document waits for; while it is being sent, how much of it has gone."""
+    sent_bytes = status.get("uploads", {}).get(document["id"])
+    sent = f" ({sent_bytes / 1e6:.1f} MB sent)" if sent_bytes else ""
+    return (document["waits_for"] or "") + sent
