@@ -89,3 +89,43 @@ def test_old_word_file_names_what_is_missing() -> None:
 def test_programs_are_no_documents(content: bytes) -> None:
     with pytest.raises(UnsupportedType, match="send PDF"):
         read(content)
+
+
+def test_page_selection_of_a_letter_is_ignored_with_a_note() -> None:
+    document = read((SAMPLES / "letter.docx").read_bytes(), ReadOptions(pages="2-3"))
+    assert "forty lamps" in to_markdown(document)
+    assert any("no pages of its own" in warning for warning in document.warnings)
+
+
+MANIFEST = (
+    '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0" manifest:version="1.3">'
+    '<manifest:file-entry manifest:full-path="/" manifest:media-type="application/vnd.oasis.opendocument.spreadsheet"/>'
+    '<manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/></manifest:manifest>'
+)
+
+
+def open_document_sheet() -> bytes:
+    """An ODS workbook of two sheets."""
+    names = ["office:1.0", "table:1.0", "text:1.0"]
+    spaces = " ".join(f'xmlns:{n.split(":")[0]}="urn:oasis:names:tc:opendocument:xmlns:{n}"' for n in names)
+    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    sheets = "".join(
+        f'<table:table table:name="{name}"><table:table-row>{"".join(map(cell.format, row))}</table:table-row>'
+        "</table:table>"
+        for name, row in (("Boats", ("Heron", "12 m")), ("Crews", ("Okafor", "pilot")))
+    )
+    content = f'<office:document-content {spaces} office:version="1.3"><office:body><office:spreadsheet>{sheets}'
+    content += "</office:spreadsheet></office:body></office:document-content>"
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", content)
+        archive.writestr("META-INF/manifest.xml", MANIFEST)
+    return buffer.getvalue()
+
+
+def test_sheets_of_an_open_document_are_pages_with_names() -> None:
+    document = read(open_document_sheet())
+    found = [block.table.sheet_name for block in document.blocks if block.table is not None]
+    assert (len(document.pages), found) == (2, ["Boats", "Crews"])
+    assert tables(document)[0] == [["Heron", "12 m"]]

@@ -7,7 +7,7 @@ import atexit
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,36 @@ from docferry.engine.extraction.inline import Mark, inline_markdown
 from docferry.engine.extraction.model import Block, BlockKind, Cell, Document, Page, Table
 from docferry.engine.extraction.options import Limits, ReadOptions
 from docferry.engine.extraction.plaintext import load_text
+from docferry.engine.extraction.sniff import XLS, XLSB
 
 Node = dict[str, Any]
 EXIT_WAIT_S = 0.2
+WORKBOOKS = {XLS, XLSB, "application/vnd.oasis.opendocument.spreadsheet"}
+HIDDEN = " (hidden)"  # how xberg marks the name of a hidden sheet
 DAMAGED = "the document is damaged or not what it claims to be; open and save it again"
 
 
 def read_office(path: Path, media_type: str, options: ReadOptions) -> Document:
-    """The document's blocks; slides become pages, everything else is one page without a size."""
-    return read_bytes(path.read_bytes(), media_type, options.limits)
+    """The document's blocks on one page without a size; a workbook's sheets are pages."""
+    document = read_bytes(path.read_bytes(), media_type, options.limits)
+    return by_sheets(document, options) if media_type in WORKBOOKS else document
+
+
+def by_sheets(document: Document, options: ReadOptions) -> Document:
+    """A page for each sheet, which begins with its name as a heading; hidden ones only if they are wanted."""
+    sheets: list[list[Block]] = []
+    for block in document.blocks:
+        if block.kind is BlockKind.HEADING or not sheets:
+            sheets.append([])
+        name = sheets[-1][0].text if sheets[-1] else None
+        table = None if block.table is None else replace(block.table, sheet_name=name)
+        sheets[-1].append(replace(block, table=table))
+    shown = [sheet for sheet in sheets if options.include_hidden_sheets or not sheet[0].text.endswith(HIDDEN)]
+    pages = [
+        Page(number, None, None, tuple(replace(block, page=number) for block in sheet), source="native")
+        for number, sheet in enumerate(shown, start=1)
+    ]
+    return replace(document, pages=number_blocks(pages))
 
 
 def read_markup(path: Path, media_type: str, options: ReadOptions) -> Document:

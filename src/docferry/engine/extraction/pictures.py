@@ -11,6 +11,7 @@ from docferry.engine.extraction.errors import CorruptDocument, TooLarge
 from docferry.engine.extraction.model import Document, Page
 from docferry.engine.extraction.options import Limits, ReadOptions
 from docferry.engine.extraction.pages import select_pages
+from docferry.engine.extraction.rendering import as_jpeg
 from docferry.engine.extraction.running import tag_running
 
 if TYPE_CHECKING:
@@ -27,12 +28,15 @@ DAMAGED = "the picture is damaged or incomplete; scan or export it again"
 def read_picture(path: Path, media_type: str, options: ReadOptions) -> Document:
     """The picture's pages, recognised; with ``ocr="never"`` pages without text."""
     pages: list[Page] = []
+    images: dict[str, bytes] = {}
     for number, image, dpi in frames(path, options):
         pages.append(read_frame(image, number, dpi, options))
+        if options.images:
+            images[f"page-{number}.jpg"] = as_jpeg(image)
     warnings = tuple(
         f"page {page.number}: no text was recognised" for page in pages if not page.blocks and options.ocr != "never"
     )
-    return Document(media_type, number_blocks(tag_running(pages)), warnings=warnings)
+    return Document(media_type, number_blocks(tag_running(pages)), images=images, warnings=warnings)
 
 
 def read_frame(image: Picture, number: int, dpi: float, options: ReadOptions) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ __all__ = ["Limits", "ReadOptions", "read_document"]
 PICTURES = {"image/png", "image/jpeg", "image/tiff", "image/webp", "image/gif", "image/bmp"}
 SHEETS = {sniff.XLSX, sniff.XLSM}
 LEGACY = {sniff.DOC, sniff.PPT}
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
 XBERG = {
     sniff.DOCX,
     sniff.XLS,
@@ -24,13 +26,22 @@ XBERG = {
     "application/rtf",
     "application/epub+zip",
     "application/vnd.oasis.opendocument.text",
-    "application/vnd.oasis.opendocument.spreadsheet",
+    ODS,
     "application/vnd.oasis.opendocument.presentation",
 }
 ARCHIVES = {
     kind for kind in SHEETS | XBERG | {sniff.PPTX} if "openxml" in kind or "opendocument" in kind or "epub" in kind
 }
 ARCHIVES |= {sniff.XLSM, sniff.XLSB}
+PAGED = {sniff.PPTX, *SHEETS, sniff.XLS, sniff.XLSB, ODS, "message/rfc822"}
+# ISO 639 codes of languages that are usually written in a script which the recogniser's models do not know.
+OTHER_SCRIPTS = frozenset(
+    {"am", "ar", "be", "bg", "bn", "fa", "gu", "he", "hi", "hy", "ka", "km", "kn", "ko", "ky", "lo", "mk", "ml", "mn",
+     "mr", "my", "ne", "or", "pa", "ps", "ru", "si", "sr", "ta", "te", "tg", "th", "ti", "uk", "ur", "yi",
+     "amh", "ara", "arm", "bel", "ben", "bul", "bur", "fas", "geo", "guj", "heb", "hin", "hye", "kan", "kat", "khm",
+     "kir", "kor", "lao", "mac", "mal", "mar", "mkd", "mon", "mya", "nep", "ori", "pan", "per", "pus", "rus", "sin",
+     "srp", "tam", "tel", "tgk", "tha", "tir", "ukr", "urd", "yid"}
+)  # fmt: skip
 SUPPORTED = "PDF, PNG, JPEG, TIFF, WebP, GIF, DOCX, XLSX, PPTX, HTML, Markdown, CSV, text and e-mail"
 
 
@@ -47,7 +58,17 @@ def read_document(path: Path, options: ReadOptions, *, filename: str | None = No
         raise CorruptDocument("the file is named .pdf but its content is no PDF; export it again, or rename it")
     if kind in ARCHIVES:
         check_archive(path, options.limits)
-    return select_native(by_kind(path, kind, options), options)
+    document = select_native(by_kind(path, kind, options), options)
+    warnings = script_warnings(document, options.languages)
+    return replace(document, warnings=(*document.warnings, *warnings)) if warnings else document
+
+
+def script_warnings(document: Document, languages: tuple[str, ...]) -> list[str]:
+    """A warning for each wanted language whose script the recogniser cannot read, if it was needed at all."""
+    if all(page.source == "digital" or page.source == "native" for page in document.pages):
+        return []
+    unreadable = [language for language in languages if re.split("[-_]", language.lower())[0] in OTHER_SCRIPTS]
+    return [f"text recognition does not know the script of language {language!r}" for language in unreadable]
 
 
 def by_kind(path: Path, kind: str, options: ReadOptions) -> Document:
@@ -103,7 +124,14 @@ def textual(path: Path, kind: str, options: ReadOptions) -> Document:
 
 def select_native(document: Document, options: ReadOptions) -> Document:
     """The selected pages of formats that were read whole; PDFs and pictures come selected already."""
-    if document.pages and document.pages[0].source != "native":
+    if not document.pages or document.pages[0].source != "native":
         return document
+    if document.media_type not in PAGED:
+        return ignoring_selection(document) if options.pages else document
     chosen = set(select_pages(options.pages, len(document.pages), options.max_pages))
     return replace(document, pages=tuple(page for page in document.pages if page.number in chosen))
+
+
+def ignoring_selection(document: Document) -> Document:
+    note = "the page selection was ignored: this format has no pages of its own"
+    return replace(document, warnings=(*document.warnings, note))
