@@ -47,7 +47,7 @@ def test_pulse_wants_a_known_key(locked: Running, headers: dict[str, str], code:
 def test_nanonets_wants_a_known_key_exactly(locked: Running, header: str) -> None:
     headers = {"authorization": header.encode()} if header else {}
     for path in ("/api/v1/extract/async", "/api/v1/classify/sync", "/v1/chat/completions"):
-        answer = locked.http.post(path, headers=headers, content=b"not even read")  # type: ignore[arg-type]
+        answer = locked.http.post(path, headers=headers, content=b"not even read")
         assert answer.status_code == 401
         contract.NanonetsDetail.model_validate_json(answer.content)
 

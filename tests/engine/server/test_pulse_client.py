@@ -20,7 +20,7 @@ from engine.server import contract_models as contract
 from engine.server.machine import NOTES, REPORT, SAMPLES, Running, engine, wait_for
 
 Model = TypeVar("Model", bound=contract.Model)
-ONCE: dict[str, Any] = {"max_retries": 0}
+ONCE: Any = {"max_retries": 0}
 OUTPUT: dict[str, Any] = {"local_path": "results"}
 SCHEMA = {"type": "object", "properties": {"dredging": {"type": "number"}}}
 
@@ -32,7 +32,7 @@ class Recorder:
         self.answers: list[httpx.Response] = []
         http = httpx.Client(timeout=60, event_hooks={"response": [self._keep]})
         self.http = http
-        self.client = Pulse(api_key="any", base_url=running.url, httpx_client=http)
+        self.client: Any = Pulse(api_key="any", base_url=running.url, httpx_client=http)
 
     def _keep(self, response: httpx.Response) -> None:
         response.read()
@@ -173,7 +173,7 @@ def test_split_schema_and_tables(pulse: Recorder) -> None:
     assert versions == [1, 2]
     pulse.client.schema(
         split_id=split.split_id,
-        split_schema_config={"Costs": {"schema": SCHEMA}, "Unknown": {"schema": SCHEMA}},  # type: ignore[dict-item]
+        split_schema_config={"Costs": {"schema": SCHEMA}, "Unknown": {"schema": SCHEMA}},
         request_options=ONCE,
     )
     by_topic = pulse.last(contract.PulseSplitSchema)
@@ -189,7 +189,7 @@ def test_split_schema_and_tables(pulse: Recorder) -> None:
 def test_schema_over_several_extractions(pulse: Recorder) -> None:
     ids = [extraction(pulse).extraction_id or "" for _ in range(2)]
     schema = {"type": "object", "properties": {"telephone": {"type": "string"}}}
-    pulse.client.schema(extraction_ids=ids, schema_config={"input_schema": schema}, request_options=ONCE)  # type: ignore[arg-type]
+    pulse.client.schema(extraction_ids=ids, schema_config={"input_schema": schema}, request_options=ONCE)
     answer = pulse.last(contract.PulseSchema)
     assert answer.extraction_ids == ids
     for citation in answer.schema_output.citations["telephone"]:
@@ -232,7 +232,7 @@ def test_batches_and_what_is_made_of_them(pulse: Recorder) -> None:
         {"filename": "report.pdf", "content": base64.b64encode(REPORT.read_bytes()).decode()},
         {"filename": "broken.pdf", "content": base64.b64encode(b"%PDF-broken").decode()},
     ]
-    pulse.client.batch.extract(input={"files": files}, output=OUTPUT, workers=2, request_options=ONCE)  # type: ignore[arg-type]
+    pulse.client.batch.extract(input={"files": files}, output=OUTPUT, workers=2, request_options=ONCE)
     batch = pulse.last(contract.PulseBatchAcknowledgement, 202)
     assert batch.total_files == 2
     done = finished(pulse, batch.batch_job_id, contract.PulseBatchResult)
@@ -304,7 +304,7 @@ def test_addresses_of_pictures_lead_to_this_server(pulse: Recorder, tmp_path: Pa
             file=file,
             pages="4",
             figure_processing={"showImages": True},
-            request_options=ONCE,  # type: ignore[arg-type]
+            request_options=ONCE,
         )
     assert answer.markdown
     [figure] = pulse.last(contract.PulseExtraction).bounding_boxes.Images

@@ -94,11 +94,16 @@ async def respond(call: Call, job: Job, *, run_async: bool) -> Response:
 
 
 async def finished_result(call: Call, job: Job) -> Any:
-    """An ended job's result as JSON bytes, or its pointer; a Refusal if there is none."""
+    """An ended job's result; a Refusal if it has none."""
     if job.failure is not None:
         raise refusal_of(job.failure)
     if job.status is JobStatus.CANCELED:
         raise Refusal("JOB_002", "the job was canceled", status=400)
+    return await kept_result(call, job)
+
+
+async def kept_result(call: Call, job: Job) -> Any:
+    """A completed job's result as JSON bytes, or its pointer; a Refusal (410) if it is no longer kept."""
     if (pointer := shapes.pointer(job, base_url(call.request))) is not None:
         return pointer
     try:

@@ -10,14 +10,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from docferry.engine.answers import JsonResponse, read_result, with_member
+from docferry.engine.answers import JsonResponse, with_member
 from docferry.engine.errors import Refusal
 from docferry.engine.pulse import shapes
-from docferry.engine.pulse.calls import Call, enter, owned_job
+from docferry.engine.pulse.calls import enter, kept_result, owned_job
 from docferry.engine.pulse.extraction import ERRORS
 from docferry.engine.pulse.large import LargeResultResponse, open_large_result
-from docferry.engine.records import Job, JobStatus
-from docferry.engine.runtime import base_url, runtime_of
+from docferry.engine.records import JobStatus
+from docferry.engine.runtime import runtime_of
 
 router = APIRouter(tags=["Pulse"])
 IMAGE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}\.(png|jpg)")
@@ -34,16 +34,9 @@ async def poll(request: Request, job_id: str) -> Response:
         return JsonResponse(answer | {"result": shapes.batch_result(call.runtime.store.children(job.id))})
     if job.status is not JobStatus.COMPLETED:
         return JsonResponse(answer)
-    if (pointer := shapes.pointer(job, base_url(request))) is not None:
-        return JsonResponse(answer | {"result": pointer})
-    return JsonResponse(with_member(answer, "result", await result_of(call, job)))
-
-
-async def result_of(call: Call, job: Job) -> bytes:
-    try:
-        return await read_result(call.runtime.jobs.result_path(job))
-    except FileNotFoundError:
-        raise Refusal("STORAGE_410", "the result is no longer kept") from None
+    result = await kept_result(call, job)
+    whole = with_member(answer, "result", result) if isinstance(result, bytes) else answer | {"result": result}
+    return JsonResponse(whole)
 
 
 @router.delete("/job/{job_id}", responses={200: {"model": shapes.CancelAnswer}, **ERRORS})

@@ -14,10 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from docferry.engine.answers import JsonResponse
 from docferry.engine.errors import Refusal
 from docferry.engine.records import Link
 from docferry.engine.runtime import Runtime
 
+GONE = "STORAGE_410"
+TAKEN = "this result was already downloaded"
 CHUNK_BYTES = 256 * 1024
 
 
@@ -27,14 +30,14 @@ def open_large_result(runtime: Runtime, job_id: str) -> tuple[Path, int]:
     if job is None or job.link is Link.NONE:
         raise Refusal("STORAGE_001", "no such large result")
     if job.link is Link.TAKEN or job.id in runtime.downloads:
-        raise Refusal("STORAGE_410", "this result was already downloaded")
+        raise Refusal(GONE, TAKEN)
     if time.time() > (job.finished_at or 0.0) + runtime.settings.large_results.link_s:
-        raise Refusal("STORAGE_410", "the link to this result has expired")
+        raise Refusal(GONE, "the link to this result has expired")
     path = runtime.jobs.result_path(job)
     try:
         return path, path.stat().st_size
     except FileNotFoundError:
-        raise Refusal("STORAGE_410", "this result is no longer kept") from None
+        raise Refusal(GONE, "this result is no longer kept") from None
 
 
 class LargeResultResponse(Response):
@@ -50,6 +53,9 @@ class LargeResultResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         downloads = self._runtime.downloads
+        if self._job_id in downloads:  # another request passed the same check a moment earlier
+            await JsonResponse({"error": {"code": GONE, "message": TAKEN}}, status_code=410)(scope, receive, send)
+            return
         downloads.add(self._job_id)
         try:
             if self._runtime.settings.large_results.strict:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+PAGES = r"^\s*$|^\s*\d+\s*(-\s*\d*\s*)?(,\s*\d+\s*(-\s*\d*\s*)?)*$"  # 1-2,5; whether they exist is seen later
 ChunkKind = Literal["semantic", "header", "page", "recursive"]
 
 
@@ -95,7 +96,7 @@ class ExtractOptions(CamelOptions):
 
     model: Literal["default", "pulse-ultra-2"] = "default"
     extraction_config_id: str | None = None
-    pages: str | None = None
+    pages: str | None = Field(default=None, max_length=10_000, pattern=PAGES)
     figure_processing: FigureProcessing = FigureProcessing()
     extensions: Extensions = Extensions()
     spreadsheet: Spreadsheet = Spreadsheet()
