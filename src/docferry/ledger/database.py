@@ -13,7 +13,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from docferry.ledger.changes import LedgerConflict
 from docferry.ledger.sqlite import sqlite3
 
 T = TypeVar("T")
+_Outcome = tuple[Any, BaseException | None]  # what a caller gets: a value, or why there is none
 Connection = Any  # sqlite3.Connection, of whichever SQLite sqlite-utils found
 
 MAX_GROUP = 512  # callers that share one commit at most: bounds the latency of the first
@@ -38,8 +39,11 @@ _CALLERS_MISTAKES = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.D
 
 @dataclass(slots=True)
 class _Request(Generic[T]):
+    """``done`` is called in ``loop``, or in the ledger's own thread where there is none."""
+
     work: Callable[[Connection], T]
     done: Callable[[T | None, BaseException | None], None]
+    loop: asyncio.AbstractEventLoop | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class WriterThread:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
-        def settle(value: T | None, error: BaseException | None) -> None:
+        def done(value: T | None, error: BaseException | None) -> None:
             if future.cancelled():
                 return
             if error is not None:
@@ -84,11 +88,7 @@ class WriterThread:
             else:
                 future.set_result(value)  # type: ignore[arg-type]
 
-        def done(value: T | None, error: BaseException | None) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(settle, value, error)
-
-        self._put(_Request(work, done))
+        self._put(_Request(work, done, loop))
         return await future
 
     def call_sync(self, work: Callable[[Connection], T]) -> T:
@@ -145,7 +145,7 @@ class WriterThread:
         return group
 
     def _commit_group(self, connection: Connection, group: list[_Request[Any]]) -> None:
-        outcomes: list[tuple[Any, BaseException | None]] = []
+        outcomes: list[_Outcome] = []
         started = time.monotonic()
         try:
             connection.execute("BEGIN")
@@ -157,11 +157,28 @@ class WriterThread:
             outcomes = [(None, failure)] * len(group)
         self._commits += 1
         self._last_commit_took_s = time.monotonic() - started
-        for request, (value, problem) in zip(group, outcomes, strict=True):
-            request.done(value, problem)
+        _tell(group, outcomes)
 
 
-def _run_in_savepoint(connection: Connection, work: Callable[[Connection], Any]) -> tuple[Any, BaseException | None]:
+def _tell(group: Sequence[_Request[Any]], outcomes: Sequence[_Outcome]) -> None:
+    """Lets the callers go on; those of a loop together, since waking it costs more than a commit's statements."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Request[Any], _Outcome]]] = {}
+    for request, outcome in zip(group, outcomes, strict=True):
+        if request.loop is None:
+            request.done(*outcome)
+        else:
+            by_loop.setdefault(request.loop, []).append((request, outcome))
+    for loop, settled in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_tell_each, settled)
+
+
+def _tell_each(settled: Sequence[tuple[_Request[Any], _Outcome]]) -> None:
+    for request, outcome in settled:
+        request.done(*outcome)
+
+
+def _run_in_savepoint(connection: Connection, work: Callable[[Connection], Any]) -> _Outcome:
     """One caller's failure undoes only what that caller did."""
     connection.execute("SAVEPOINT one")
     try:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from docferry.models import Document, DocumentState, FileIdentity, Json, Plan, Step, StepState, display
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 def dumps(value: Json) -> str:
     """JSON that SQLite can hold: lone surrogates (undecodable file names) become escapes."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def text(value: str | None) -> str | None:
@@ -23,55 +26,70 @@ def text(value: str | None) -> str | None:
     return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def document_columns(document: Document) -> dict[str, Any]:
-    """Every column of the document's row."""
+def _plan_columns(document: Document) -> dict[str, Any]:
     plan = document.plan
+    if plan is None:
+        return {"rule": None, "rules_hash": None, "plan": None}
+    return {"rule": plan.rule, "rules_hash": plan.rules_hash, "plan": dumps(plan.to_json())}
+
+
+def _identity_columns(document: Document) -> dict[str, Any]:
+    identity = document.identity
     return {
-        "id": document.id,
-        "inbox": document.inbox,
-        "path": os.fsencode(document.path),
-        "display": display(document.path),
-        "work_path": os.fsencode(document.work_path),
-        "state": document.state.value,
-        "filed": int(document.filed),
-        "step": document.step,
-        "run": document.run,
-        "attempts": document.attempts,
-        "provider": document.provider,
-        "priority": document.priority,
-        "due_at": document.due_at,
-        "seen_at": document.seen_at,
-        "claimed_at": document.claimed_at,
-        "updated_at": document.updated_at,
-        "size_bytes": document.size_bytes,
-        "device": str(document.identity.device),
-        "inode": str(document.identity.inode),
-        "mtime_ns": document.identity.mtime_ns,
-        "ctime_ns": document.identity.ctime_ns,
-        "sha256": document.sha256,
-        "media_type": text(document.media_type),
-        "pages": document.pages,
-        "rule": plan.rule if plan else None,
-        "rules_hash": plan.rules_hash if plan else None,
-        "plan": dumps(plan.to_json()) if plan else None,
-        "facts": dumps(dict(document.facts)),
-        "output_base": text(document.output_base),
-        "output_key": document.output_key,
-        "original_at": os.fsencode(document.original_at) if document.original_at else None,
-        "error": text(document.error),
-        "error_hint": text(document.error_hint),
-        "waits_for": text(document.waits_for),
-        "warnings": dumps(list(document.warnings)),
-        "partial": int(document.partial),
-        "cancel_requested": int(document.cancel_requested),
-        "linked_to": document.linked_to,
+        "device": str(identity.device),
+        "inode": str(identity.inode),
+        "mtime_ns": identity.mtime_ns,
+        "ctime_ns": identity.ctime_ns,
     }
 
 
+# Fields that are not kept as they are, with the columns that hold them.
+_CONVERTED: Mapping[str, Callable[[Document], dict[str, Any]]] = {
+    "path": lambda document: {"path": os.fsencode(document.path), "display": display(document.path)},
+    "work_path": lambda document: {"work_path": os.fsencode(document.work_path)},
+    "state": lambda document: {"state": document.state.value},
+    "identity": _identity_columns,
+    "media_type": lambda document: {"media_type": text(document.media_type)},
+    "plan": _plan_columns,
+    "facts": lambda document: {"facts": dumps(dict(document.facts))},
+    "output_base": lambda document: {"output_base": text(document.output_base)},
+    "original_at": lambda document: {
+        "original_at": os.fsencode(document.original_at) if document.original_at else None
+    },
+    "filed": lambda document: {"filed": int(document.filed)},
+    "error": lambda document: {"error": text(document.error)},
+    "error_hint": lambda document: {"error_hint": text(document.error_hint)},
+    "waits_for": lambda document: {"waits_for": text(document.waits_for)},
+    "warnings": lambda document: {"warnings": dumps(list(document.warnings))},
+    "partial": lambda document: {"partial": int(document.partial)},
+    "cancel_requested": lambda document: {"cancel_requested": int(document.cancel_requested)},
+}
+_FIELDS = tuple(field.name for field in fields(Document))
+
+
+def document_columns(document: Document) -> dict[str, Any]:
+    """Every column of the document's row."""
+    return _columns(document, _FIELDS)
+
+
 def changed_columns(before: Document, after: Document) -> dict[str, Any]:
-    """Only what differs: a transition writes a handful of columns, not forty."""
-    old, new = document_columns(before), document_columns(after)
-    return {name: value for name, value in new.items() if old[name] != value}
+    """Only what differs: a transition writes a handful of columns, not forty, and encodes no more."""
+    return _columns(after, [name for name in _FIELDS if _differs(getattr(before, name), getattr(after, name))])
+
+
+def _differs(old: object, new: object) -> bool:
+    return old is not new and old != new
+
+
+def _columns(document: Document, names: Iterable[str]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name in names:
+        convert = _CONVERTED.get(name)
+        if convert is None:
+            columns[name] = getattr(document, name)
+        else:
+            columns |= convert(document)
+    return columns
 
 
 def to_document(row: Mapping[str, Any]) -> Document:
