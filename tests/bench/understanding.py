@@ -15,10 +15,11 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from corpus.understanding import development, heldout_first, heldout_second
+from corpus.understanding import development, heldout_first, heldout_second, heldout_third, topics
 from corpus.understanding.drawing import Verdict, judge
+from docferry.engine.extraction.model import Block, BlockKind, Document, Page
 from docferry.engine.extraction.read import ReadOptions, read_document
-from docferry.engine.understanding import extract_schema
+from docferry.engine.understanding import extract_schema, split_pages
 
 
 def invoices(module: ModuleType, *, details: bool) -> Counter[str]:
@@ -52,6 +53,23 @@ def report(title: str, total: Counter[str], took_s: float) -> None:
     )
 
 
+def split(*, details: bool) -> tuple[int, int]:
+    """How many pages of the bundles went to their topic, and of how many."""
+    right = total = 0
+    for bundle in topics.BUNDLES:
+        pages = tuple(
+            Page(number, None, None, (Block(f"txt-{number}", BlockKind.TEXT, text, number),))
+            for number, (text, _) in enumerate(bundle.pages, 1)
+        )
+        assigned = split_pages(Document("application/pdf", pages), bundle.topics)
+        for number, (_, place) in enumerate(bundle.pages, 1):
+            is_right = number in assigned[bundle.topics[place].name]
+            right, total = right + is_right, total + 1
+            if details and not is_right:
+                print(f"  {bundle.name}: page {number} is not under '{bundle.topics[place].name}'")
+    return right, total
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--details", action="store_true")
@@ -60,10 +78,18 @@ def main() -> None:
         ("invoices seen while writing", development),
         ("held out, first set", heldout_first),
         ("held out, second set", heldout_second),
+        ("held out, third set", heldout_third),
     ):
         started = time.monotonic()
         total = invoices(module, details=details)
         report(title, total, time.monotonic() - started)
+        if hasattr(module, "FIRST_MEASURED"):
+            print(f"  when it was still unseen: {module.FIRST_MEASURED}")
+    started = time.monotonic()
+    right, pages = split(details=details)
+    took_s = time.monotonic() - started
+    print(f"split: {right} of {pages} pages to their topic ({right / pages:.1%}); {took_s:.1f} s")
+    print(f"  when it was still unseen: {topics.FIRST_MEASURED}")
 
 
 if __name__ == "__main__":

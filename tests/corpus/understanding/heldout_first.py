@@ -1,6 +1,7 @@
-"""Ten invoices in five layouts and three languages, written after the code they measure, measured once, then looked at.
+"""Ten invoices in five layouts and three languages, written after the code they measure.
 
-Since then they are known to the code; ``heldout_second`` is the set that was not.
+``FIRST_MEASURED`` is what came out before anyone looked at what went wrong: the figure that counts. The code has since
+been mended by what these invoices showed, so that later figures of this set only show that nothing is lost again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Any
 from reportlab.lib.pagesizes import A4
 
 from corpus.understanding.drawing import Sample, Sheet
+
+FIRST_MEASURED = "286 of 402 right (71.1 %), 79 missed, 37 wrong, 4 invented"
 
 _TEXT = {"type": "string"}
 _NUMBER = {"type": "number"}
@@ -73,7 +76,7 @@ def samples() -> list[Sample]:
     ]
 
 
-# ---------------------------------------------------------------- labels small above values, each in a box of its own
+# ------------------------------------------------ labels small above values, each in a box of its own
 
 
 def _box(sheet: Sheet, x: float, y: float, width: float, label: str, value: str) -> None:
@@ -208,7 +211,7 @@ def boxed_german() -> Sample:
     )
 
 
-# ---------------------------------------------------------------- a letter: the facts stand in sentences and a short table
+# ------------------------------------------------ a letter: the facts stand in sentences and a short table
 
 
 def letter_french() -> Sample:
@@ -322,7 +325,7 @@ def letter_english() -> Sample:
     )
 
 
-# ---------------------------------------------------------------- modern: pale labels above values, the total large
+# ------------------------------------------------ modern: pale labels above values, the total large
 
 
 def modern_german() -> Sample:
@@ -450,7 +453,7 @@ def modern_french() -> Sample:
     )
 
 
-# ---------------------------------------------------------------- a line printer's page: fixed width, dots as leaders
+# ------------------------------------------------ a line printer's page: fixed width, dots as leaders
 
 
 def _printed(lines: list[str]) -> bytes:
@@ -589,7 +592,7 @@ def printer_german() -> Sample:
     )
 
 
-# ---------------------------------------------------------------- ruled form: two-column fact sheet, several rates of tax
+# ------------------------------------------------ ruled form: two-column fact sheet, several rates of tax
 
 
 def ruled_french() -> Sample:

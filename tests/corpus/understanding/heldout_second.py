@@ -1,6 +1,7 @@
 """Ten invoices in five layouts and three languages, written after the first held-out set had been learned from.
 
-Their figure is the one that counts: nothing was changed after it was measured that these invoices suggested.
+``FIRST_MEASURED`` is what came out before anyone looked at what went wrong: the figure that counts. The code has since
+been mended by what these invoices showed, so that later figures of this set only show that nothing is lost again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Any
 from reportlab.lib.pagesizes import A4, landscape, letter
 
 from corpus.understanding.drawing import Sample, Sheet
+
+FIRST_MEASURED = "180 of 237 right (75.9 %), 42 missed, 15 wrong, 3 invented"
 
 _TEXT = {"type": "string"}
 _NUMBER = {"type": "number"}
@@ -77,7 +80,7 @@ def samples() -> list[Sample]:
     ]
 
 
-# ------------------------------------------------------------ a bill of a utility: a grey box of facts at the right
+# ------------------------------------------------ a bill of a utility: a grey box of facts at the right
 
 
 def utility_english() -> Sample:
@@ -216,7 +219,7 @@ def utility_spanish() -> Sample:
     )
 
 
-# ------------------------------------------------------------ a hotel: charges by day, sums by rate of tax
+# ------------------------------------------------ a hotel: charges by day, sums by rate of tax
 
 
 def hotel_german() -> Sample:
@@ -347,7 +350,7 @@ def hotel_english() -> Sample:
     )
 
 
-# ------------------------------------------------------------ an online service: two address columns, the sum in the middle
+# ------------------------------------------------ an online service: two address columns, the sum in the middle
 
 
 def online_english() -> Sample:
@@ -491,7 +494,7 @@ def online_german() -> Sample:
     )
 
 
-# ------------------------------------------------------------ landscape: everything in one ruled grid, the sums in its last rows
+# ------------------------------------------------ landscape: everything in one ruled grid, the sums in its last rows
 
 
 def _cell(sheet: Sheet, x: float, y: float, width: float, text: str, height: float = 17) -> None:
@@ -626,7 +629,7 @@ def wide_german() -> Sample:
     )
 
 
-# ------------------------------------------------------------ plain: as written with a word processor
+# ------------------------------------------------ plain: as written with a word processor
 
 
 def plain_spanish() -> Sample:

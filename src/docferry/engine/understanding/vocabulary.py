@@ -108,6 +108,10 @@ class Vocabulary:
                 rest = self._names("".join(words[1:]), language)
                 if rest:
                     return tuple(Meaning(name, role) for name in rest)
+            if len(words) > 1 and words[-1] in party.owners:  # "P. IVA cliente"
+                rest = self._names("".join(words[:-1]), language)
+                if rest:
+                    return tuple(Meaning(name, role) for name in rest)
         return ()
 
     def _owner(self, words: tuple[str, ...]) -> str | None:
@@ -135,7 +139,9 @@ class Vocabulary:
         if len(stripped) > _MAX_LABEL or not stripped or _NUMBER_IN_LABEL.search(stripped):
             return False
         keys = [labels.key(reading) for reading in labels.variants(stripped)[:2]]
-        return any(each in self.by_label or each in self.roles_by_label or each in more for each in keys)
+        if any(each in self.by_label or each in self.roles_by_label or each in more for each in keys):
+            return True
+        return any(bool(self._exact_label(reading, None)) for reading in labels.variants(stripped)[:1])
 
 
 @functools.cache
@@ -152,6 +158,9 @@ def vocabulary() -> Vocabulary:
         for code, phrases in concept.phrases.items():
             for phrase in phrases:
                 _add(by_label, labels.key(phrase), (name, code))
+    for name, concept in concepts.items():  # names that schemas use may be printed too
+        for phrase in concept.field_names:
+            _add(by_label, labels.key(phrase), (name, "en"))
     roles_by_label: dict[str, list[str]] = {}
     for role, party in parties.items():
         for label in party.labels:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from docferry.engine.extraction.model import Block, Box, Document, Table
+from docferry.engine.extraction.model import Block, Box, Document, Table, Word
 from docferry.engine.understanding.answers import Citation
 from docferry.engine.understanding.layout.lines import Line, Segment
 
 _MAX_GAP_IN_HEIGHTS = 5.0  # a wider gap ends a table
+_SAME_LEFT = 0.008
 _MAX_HEADER_ROW = 4  # heads of a table block stand within its first rows
 
 
@@ -151,8 +152,21 @@ def _pieces(segment: Segment, heads: Sequence[Box]) -> Iterator[tuple[str, Box |
     if len(below) < 2 or len(segment.words) < 2:
         yield segment.text, segment.box
         return
+    pieces: list[tuple[str, Box]] = []
     for word in segment.words:
-        yield word.text, word.box
+        goes_on = pieces and not any(map(str.isdigit, word.text)) and not _starts_column(word, pieces[-1][1], heads)
+        if goes_on:
+            text, box = pieces.pop()
+            pieces.append((f"{text} {word.text}", _around(box, word.box)))
+        else:
+            pieces.append((word.text, word.box))
+    yield from pieces
+
+
+def _starts_column(word: Word, before: Box, heads: Sequence[Box]) -> bool:
+    """Whether a word stands right below another head's left edge than the word before it: a text column begins."""
+    column = _column_of(word.box, heads)
+    return column != _column_of(before, heads) and abs(word.box.left - heads[column].left) < _SAME_LEFT
 
 
 def _overlap(one: Box, other: Box) -> bool:

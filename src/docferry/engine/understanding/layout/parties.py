@@ -85,7 +85,7 @@ def _section(
         first, text = label, rest
     else:
         below = _start_below(label, lines)
-        takes_right = right is not None and not _ends(right.text, vocabulary) and _is_close(label, right)
+        takes_right = right is not None and not _ends(right.text, vocabulary) and ":" not in right.text
         if below is not None and takes_right and _ends(below.text, vocabulary):
             below = None
         first = (
@@ -96,13 +96,25 @@ def _section(
             else below
         )
         text = first.text if first is not None else ""
-    if first is None or _ends(text, vocabulary) or not _can_be_name(text, conventions):
+    if first is None or _ends(text, vocabulary):
+        return None
+    if ":" in text and first is not label:
+        return _of_labels(role, first, lines)
+    if not _can_be_name(text, conventions):
         return None
     return continued(role, label, first, text, lines, vocabulary)
 
 
-def _is_close(label: Segment, right: Segment) -> bool:
-    return label.box is None or right.box is None or right.box.left - label.box.right < 0.35
+def _of_labels(role: str, first: Segment, lines: Sequence[Line]) -> Section | None:
+    """A block whose lines are all ``label: value``, as forms have them: it has no name or address of its own."""
+    taken = [first]
+    for line in lines[first.line + 1 : first.line + 1 + _MAX_LINES]:
+        segment = _next_in_block(taken[-1], first, first, line, lines)
+        if segment is None or ":" not in segment.text:
+            break
+        taken.append(segment)
+    places = frozenset((segment.line, segment.place) for segment in taken)
+    return Section(role, (), (), tuple(taken), True, False, places)
 
 
 def _can_be_name(text: str, conventions: Conventions) -> bool:

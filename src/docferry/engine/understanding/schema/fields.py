@@ -58,6 +58,8 @@ def wanted(leaf: Leaf, vocabulary: Vocabulary, *, in_table: bool = False) -> Wan
     meanings = _meanings(own_phrases, phrases, leaf, vocabulary, in_table)
     if role is not None and not meanings and not in_table:
         meanings = (Meaning("name"),)  # "vendor" alone asks for the vendor's name
+    if meanings and not in_table:  # a bare "number" is no label to look for once it is known which number is meant
+        phrases = tuple(phrase for phrase in phrases if phrase not in _GENERIC_NAMES)
     kind = _kind(leaf, meanings, vocabulary)
     return Wanted(
         leaf=leaf,
@@ -79,7 +81,8 @@ def _role_and_phrases(
     role: str | None = None
     if in_table:
         return None, tuple(dict.fromkeys(own)), tuple(dict.fromkeys(own))
-    whole = f"{steps[-2]} {name}" if len(steps) > 1 else name
+    above = steps[-2] if len(steps) > 1 else leaf.titles_above[-1].lower() if leaf.titles_above else ""
+    whole = f"{above} {name}".strip() if len(steps) > 1 or name in _GENERIC_NAMES else name
     if _is_known(whole, vocabulary):  # {"customer": {"number": ...}} is the customer number, no party's "number"
         described = [phrase for phrase in own if phrase not in _GENERIC_NAMES]
         return None, (whole, *leaf.aliases), tuple(dict.fromkeys([whole, *described]))

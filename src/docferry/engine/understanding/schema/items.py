@@ -29,9 +29,9 @@ _LIST_SCORE = 0.88
 _MIN_SHARE_READ = 0.5  # of a column's cells, for the column to be what its head says
 _SEPARATORS = re.compile(r"\s*[;,•·|]\s*")
 _CARRIED = re.compile(
-    r"^(?:(?:amount|balance|sub-?total)?\s*(?:carried|brought) (?:forward|down|over)|übertrag|zwischensumme|"
-    r"à reporter|report|suma y sigue|suma anterior|riporto|a riportare|transport|te transporteren|"
-    r"opening balance|closing balance)\b",
+    r"(?:(?:amount|balance|sub-?total)?\s*(?:carried|brought) (?:forward|down|over)|übertrag|zwischensumme|à reporter|"
+    r"report|suma y sigue|suma anterior|riporto|a riportare|transport|te transporteren)"
+    r"(?:\s+[^\W\d_]{3,5})?[\s:.…\d]*",
     re.IGNORECASE,
 )
 
@@ -57,14 +57,16 @@ def choose_rows(properties: Sequence[Wanted], array: ArrayNode, evidence: Eviden
             [row for mapped in tables for row in _rows(properties, mapped, evidence)]
             for tables in (from_blocks, from_lines)
         ),
-        key=_filled,
+        key=_content,
     )
     limit = min(array.max_items or MAX_ROWS, MAX_ROWS)
     return rows[:limit]
 
 
-def _filled(rows: Sequence[Sequence[Choice]]) -> int:
-    return sum(choice.value is not None for row in rows for choice in row)
+def _content(rows: Sequence[Sequence[Choice]]) -> tuple[int, int]:
+    """How much was read: values, and letters of texts (a table's cell may have lost a word that ran out of it)."""
+    values = [choice.value for row in rows for choice in row if choice.value is not None]
+    return len(values), sum(len(value) for value in values if isinstance(value, str))
 
 
 def _best_tables(properties: Sequence[Wanted], grids: Sequence[Grid], evidence: Evidence) -> list[_Mapped]:
@@ -214,7 +216,7 @@ def _is_carried(text: str, evidence: Evidence) -> bool:
     """Whether a cell says that its row is a balance or a sum carried over, and no record."""
     stripped = text.strip()
     meanings = evidence.matcher.meanings(stripped) if len(stripped) <= 60 else ()
-    return bool(_CARRIED.match(stripped)) or any(meaning.concept in _BALANCES for meaning in meanings)
+    return bool(_CARRIED.fullmatch(stripped)) or any(meaning.concept in _BALANCES for meaning in meanings)
 
 
 def choose_list(item: Wanted, array: Wanted, evidence: Evidence) -> list[Choice]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from docferry.engine.understanding.layout.addresses import read_address
+from docferry.engine.understanding.layout.addresses import Address, read_address
 from docferry.engine.understanding.layout.parties import NAME_PARTS, Section
 from docferry.engine.understanding.schema.candidates import Candidate
 from docferry.engine.understanding.schema.evidence import Evidence
@@ -33,7 +33,7 @@ def party_candidates(wanted: Wanted, evidence: Evidence) -> list[Candidate]:
 def _of_section(wanted: Wanted, section: Section, evidence: Evidence) -> Iterator[Candidate]:
     base = _LABELLED if section.is_labelled else _LETTERHEAD
     concept = wanted.meanings[0].concept if wanted.meanings else ""
-    address = read_address(section.texts, has_name=section.has_name)
+    address = read_address(section.texts, has_name=section.has_name) if section.texts else Address()
     if concept == "name" and section.has_name:
         yield from _candidate(wanted, section, section.texts[0], (0,), base)
     elif concept == "address":

@@ -101,6 +101,8 @@ def _identifier(text: str, conventions: Conventions) -> Reading | None:
     if taken:
         bare = bare[: taken[0].start].strip(" .,;:")
         bare = re.sub(r"[\s,;(/-]+[^\W\d]{1,5}\.?$", "", bare)  # "4711 vom 12.03.2024": the date's own preposition
+    if ":" in bare and not re.match(r"\S*\d", bare):
+        return None  # another label
     if not re.search(r"\d", bare):
         return _part(text, bare) if _CODE.fullmatch(bare) else None
     if len(bare.split(maxsplit=1)[0]) > _MAX_IDENTIFIER:
