@@ -56,6 +56,9 @@ OFFLINE = frozenset(
 )
 
 
+Piece = tuple[bytes, SentFile | None]
+
+
 class OpenDocument:
     """A document open for sending: read once, hashed, and compared with itself at the end. Its methods block."""
 
@@ -76,6 +79,10 @@ class OpenDocument:
     def read_bytes(self) -> int:
         return self._read_bytes
 
+    @property
+    def is_open(self) -> bool:
+        return self._fd >= 0
+
     def open(self) -> None:
         """Opens the file without following a link and without waiting on a FIFO."""
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -93,16 +100,20 @@ class OpenDocument:
                 f"{self._name} has {self._before.st_size} bytes, {self._upload.size_bytes} when it was read before"
             )
 
-    def read(self) -> bytes:
-        """The next piece as it goes over the wire; empty at the end, once the whole was read."""
+    def begin(self) -> Piece:
+        """Opens the file and reads the first piece: for most documents all there is, in one call."""
+        self.open()
+        return self.read()
+
+    def read(self) -> Piece:
+        """The next piece as it goes over the wire, and with the last one what was read in all; then it is closed."""
         left_bytes = self._upload.size_bytes - self._read_bytes
-        if left_bytes == 0:
-            return b""
         with self._in_use:
             data = self._read_exactly(min(CHUNK_BYTES, left_bytes))
         self._hash.update(data)
         self._read_bytes += len(data)
-        return base64.b64encode(data) if self._as_base64 else data
+        sent = self._verify() if len(data) == left_bytes else None
+        return base64.b64encode(data) if self._as_base64 else data, sent
 
     def _read_exactly(self, wanted_bytes: int) -> bytes:
         # A short read in the middle would break the base64 alignment.
@@ -116,11 +127,12 @@ class OpenDocument:
             raise DocumentChanged(f"{self._name} became shorter while it was sent")
         return data
 
-    def verify(self) -> SentFile:
+    def _verify(self) -> SentFile:
         """What was read. DocumentChanged unless the file is what it was at the beginning."""
         after = os.fstat(self._fd)
         if _fingerprint(after) != _fingerprint(self._before):
             raise DocumentChanged(f"{self._name} was changed while it was sent")
+        self.close()
         return SentFile(self._read_bytes, self._hash.hexdigest())
 
     def close(self) -> None:
@@ -160,6 +172,7 @@ class Body(httpx.AsyncByteStream):
         self._upload = upload
         self._document = OpenDocument(upload, as_base64) if upload else None
         self._run: RunBlocking | None = None
+        self._first: Piece | None = None
         self.content_type = content_type
         self.length = len(before) + len(after) + (self._document.length if self._document else 0)
         self.handed_over = False
@@ -170,7 +183,12 @@ class Body(httpx.AsyncByteStream):
         """Opens the document. DocumentChanged, IntakeError, InboxOffline."""
         self._run = run
         if self._document:
-            await run(self._document.open)
+            self._first = await run(self._document.begin)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the document must be closed still."""
+        return self._document is not None and self._document.is_open
 
     def close(self) -> None:
         """Blocks while a read is under way."""
@@ -192,14 +210,15 @@ class Body(httpx.AsyncByteStream):
     async def _document_chunks(self, document: OpenDocument) -> AsyncIterator[bytes]:
         assert self._run is not None
         assert self._upload is not None
-        while chunk := await self._run(document.read):
+        while self.sent is None:
+            first, self._first = self._first, None
+            chunk, self.sent = first if first is not None else await self._run(document.read)
             if self.answered_early and self.answered_early():
                 # httpcore's own way to say "stop sending and read the answer".
                 raise httpcore.WriteError("the server answered before the whole document was sent")
             yield chunk
             if self._upload.progress:
                 self._upload.progress(document.read_bytes)
-        self.sent = await self._run(document.verify)
 
 
 def json_body(value: Json) -> Body:

@@ -38,6 +38,7 @@ from docferry.providers.unpack import Unpacker, UnpackFault
 
 ERROR_BODY_BYTES = 64 * 1024
 WRITE_BYTES = 1 << 20
+AT_ONCE_BYTES = 32 * 1024  # answers up to this are decoded faster than a thread is woken
 MAX_REDIRECTS = 3
 REUSE_S = 4.0  # servers keep a connection for five seconds at least
 REUSE_SURE_S = 1.0  # for requests of which nobody could say whether a closing server has read them
@@ -168,7 +169,7 @@ class HttpClient:
         async with self._answer(request) as response:
             await self._receive(response, collect)
         try:
-            value = await self.blocking(lambda: read_object(data))
+            value = read_object(data) if len(data) <= AT_ONCE_BYTES else await self.blocking(lambda: read_object(data))
         except AnswerFault as fault:
             raise unusable(fault, self._context(request), response.status_code) from fault
         return Reply(response.status_code, response.headers, data, value)
@@ -247,7 +248,7 @@ class HttpClient:
         except (httpx.HTTPError, httpx.InvalidURL, UnpackFault, TimeoutError) as error:
             raise self._transfer_error(error, request) from error
         finally:
-            if request.body:
+            if request.body and request.body.is_open:
                 self._threads.submit(request.body.close)  # not awaited: it waits for a read that hangs
 
     async def _open(self, request: Request) -> httpx.Response:
