@@ -106,7 +106,7 @@ def american() -> Sample:
         )
     ):
         sheet.text(50, 616 - 12 * i, a)
-        b and sheet.text(300, 616 - 12 * i, b)
+        sheet.text(300, 616 - 12 * i, b)
     y = sheet.rows(
         (50, 100, 400, 470, 560),
         540,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from corpus.understanding import development
 from corpus.understanding.drawing import Sample, counted, judge
-
 from docferry.engine.extraction.read import ReadOptions, read_document
 from docferry.engine.understanding import extract_schema
 
