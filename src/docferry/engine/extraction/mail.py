@@ -13,8 +13,8 @@ from pathlib import Path
 from docferry.engine.extraction.building import number_blocks
 from docferry.engine.extraction.decoding import decode_text
 from docferry.engine.extraction.errors import CorruptDocument, ExtractionError, TooLarge
+from docferry.engine.extraction.hypertext import read_html
 from docferry.engine.extraction.model import Block, BlockKind, Document, Page
-from docferry.engine.extraction.office import read_bytes
 from docferry.engine.extraction.options import Limits, ReadOptions
 from docferry.engine.extraction.plaintext import paragraphs
 
@@ -82,7 +82,7 @@ def body_blocks(message: EmailMessage, limits: Limits) -> list[Block]:
     text = part_text(part)
     if part.get_content_type() == "text/html" and text.strip():
         try:
-            return [block for page in read_bytes(text.encode(), "text/html", limits).pages for block in page.blocks]
+            return [block for page in read_html(text, limits).pages for block in page.blocks]
         except ExtractionError:
             plain = message.get_body(("plain",))
             text = part_text(plain) if plain is not None else ""

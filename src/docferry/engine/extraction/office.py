@@ -1,4 +1,4 @@
-"""DOCX, HTML, Markdown and other formats without pages of their own, read by xberg."""
+"""DOCX, RTF, OpenDocument, EPUB and older workbooks, read by xberg."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from docferry.engine.extraction.errors import CorruptDocument, EmptyDocument
 from docferry.engine.extraction.inline import Mark, inline_markdown
 from docferry.engine.extraction.model import Block, BlockKind, Cell, Document, Page, Table
 from docferry.engine.extraction.options import Limits, ReadOptions
-from docferry.engine.extraction.plaintext import load_text
 from docferry.engine.extraction.sniff import XLS, XLSB
 
 Node = dict[str, Any]
@@ -48,11 +47,6 @@ def by_sheets(document: Document, options: ReadOptions) -> Document:
         for number, sheet in enumerate(shown, start=1)
     ]
     return replace(document, pages=number_blocks(pages))
-
-
-def read_markup(path: Path, media_type: str, options: ReadOptions) -> Document:
-    """HTML or Markdown, whatever its encoding."""
-    return read_bytes(load_text(path, options.limits).encode(), media_type, options.limits)
 
 
 def read_bytes(content: bytes, media_type: str, limits: Limits) -> Document:

@@ -102,7 +102,7 @@ def by_kind(path: Path, kind: str, options: ReadOptions) -> Document:
 
 def textual(path: Path, kind: str, options: ReadOptions) -> Document:
     if kind in ("text/html", "text/markdown"):
-        from docferry.engine.extraction.office import read_markup
+        from docferry.engine.extraction.hypertext import read_markup
 
         return read_markup(path, kind, options)
     if kind == "text/csv":
