@@ -77,11 +77,12 @@ def small_print_pdf() -> bytes:
 
 
 def stamped_scan_pdf(picture: Image.Image) -> bytes:
-    """A page that is a picture, with a short digital stamp above it, as archives add."""
+    """A page that is a picture, with a digital line at its head, as fax machines and archives add."""
     buffer = BytesIO()
     canvas = Canvas(buffer, pagesize=(595, 842), invariant=1)
     canvas.drawImage(ImageReader(picture.convert("RGB")), 0, 0, 595, 842)
-    canvas.drawString(400, 825, "Archive 0815")
+    canvas.setFont("Helvetica", 8)
+    canvas.drawString(60, 830, "Received by fax from +1 555 0142 on 18 March 2026 at 08:41, page 1 of 1")
     canvas.save()
     return buffer.getvalue()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import pypdfium2
 import pytest
+from reportlab.pdfgen.canvas import Canvas
 
 from corpus import invoices, reports, scans, special
 from docferry.engine.extraction.errors import BadPageRange, PasswordRequired, TooManyPages
@@ -191,6 +193,18 @@ def test_blank_page_is_a_page_without_blocks() -> None:
     document = read(special.blank_pdf())
     assert len(document.pages) == 1
     assert document.pages[0].blocks == ()
+
+
+def test_document_says_who_made_it() -> None:
+    buffer = BytesIO()
+    canvas = Canvas(buffer, invariant=1)
+    canvas.setTitle("Tide tables")
+    canvas.setAuthor("Nadia Okafor")
+    canvas.drawString(72, 700, special.SENTENCE)
+    canvas.save()
+    document = read(buffer.getvalue())
+    assert (document.title, document.metadata["author"]) == ("Tide tables", "Nadia Okafor")
+    assert "subject" not in document.metadata
 
 
 def test_scan_with_a_stamp_and_a_garbled_page_are_recognised_others_are_not(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import pypdfium2  # type: ignore[import-untyped]
     from liteparse import ParsedPage, ParseResult
 
-NO_TITLES = {"", "untitled", "(anonymous)", "(unspecified)", "unknown", "document", "none"}
+DECLARED = {"Author": "author", "Subject": "subject", "Keywords": "keywords", "CreationDate": "created"}
+NO_TITLES = {"", "untitled", "anonymous", "(anonymous)", "unspecified", "(unspecified)", "unknown", "document", "none"}
 DAMAGED = "the PDF is damaged or incomplete; export or download it again"
 
 
@@ -41,17 +42,23 @@ def read_pdf(path: Path, options: ReadOptions) -> Document:
         )
         images = figure_images(result)
         pages, warnings = read_pages(source, result.pages, options, images)
-        title = document_title(source)
+        title, metadata = document_title(source), declared(source)
     finally:
         source.close()
     pages = [drop_missing_images(page, images) for page in tag_running(pages)]
-    return Document("application/pdf", number_blocks(pages), title, images, tuple(warnings))
+    return Document("application/pdf", number_blocks(pages), title, images, tuple(warnings), metadata)
 
 
 def document_title(source: pypdfium2.PdfDocument) -> str | None:
     """The title that the document declares, unless it is what a program writes for want of one."""
     title = " ".join(str(source.get_metadata_value("Title")).split())
     return None if title.casefold() in NO_TITLES else title
+
+
+def declared(source: pypdfium2.PdfDocument) -> dict[str, str]:
+    """What the document says of itself, as far as it says anything."""
+    found = {name: " ".join(str(source.get_metadata_value(key)).split()) for key, name in DECLARED.items()}
+    return {name: value for name, value in found.items() if value.casefold() not in NO_TITLES}
 
 
 def figure_images(result: ParseResult) -> dict[str, bytes]:

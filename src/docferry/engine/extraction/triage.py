@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     import pypdfium2  # type: ignore[import-untyped]
     from liteparse import ParsedPage
 
-SCANNED_TEXT = 40  # characters: a stamp or a page number over a scan is no text layer
-MUCH_PICTURE = 0.5  # of the page
+# What little text may lie over a scan, by the part of the page that pictures cover: a stamp or page number; the line
+# that a fax machine or a signing service prints over every page.
+LITTLE_TEXT, MUCH_PICTURE = 40, 0.5
+SOME_TEXT, NEARLY_ALL_PICTURE = 200, 0.85
 GLANCE_DPI = 24
 FAINT = 12  # grey values between the lightest and the darkest spot of an empty page
 
@@ -28,26 +30,27 @@ def needs_recognition(page: ParsedPage, source: pypdfium2.PdfDocument, mode: Ocr
     text = "".join(item.text for item in page.text_items)
     if is_garbled(text):
         return True
-    if len(text.strip()) >= SCANNED_TEXT:
+    length = len(text.strip())
+    if length >= SOME_TEXT:
         return False
-    if text.strip():
-        return picture_share(source, page.page_num) >= MUCH_PICTURE
-    return not looks_empty(source, page.page_num)
+    if not length:
+        return not looks_empty(source, page.page_num)
+    return picture_share(source, page.page_num) >= (MUCH_PICTURE if length < LITTLE_TEXT else NEARLY_ALL_PICTURE)
 
 
 def picture_share(source: pypdfium2.PdfDocument, number: int) -> float:
-    """The part of the page that its largest picture covers."""
+    """The part of the page that its pictures cover, which scanners may have cut into strips."""
     import pypdfium2
 
     page = source[number - 1]
     try:
-        width, height = page.get_size()
-        areas = [0.0]
+        left, bottom, right, top = page.get_bbox()
+        covered = 0.0
         for picture in page.get_objects(filter=(pypdfium2.raw.FPDF_PAGEOBJ_IMAGE,), max_depth=4):
-            left, bottom, right, top = picture.get_bounds()
-            across = min(right, max(width, height)) - max(left, 0)
-            areas.append(max(0.0, across) * max(0.0, min(top, max(width, height)) - max(bottom, 0)))
-        return float(max(areas) / max(1.0, width * height))
+            west, south, east, north = picture.get_bounds()
+            across, up = min(east, right) - max(west, left), min(north, top) - max(south, bottom)
+            covered += max(0.0, across) * max(0.0, up)
+        return float(min(1.0, covered / max(1.0, (right - left) * (top - bottom))))
     finally:
         page.close()
 
