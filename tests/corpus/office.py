@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import zipfile
 from io import BytesIO
 
@@ -18,9 +19,8 @@ def same_bytes(archive: bytes) -> bytes:
     out = BytesIO()
     with zipfile.ZipFile(BytesIO(archive)) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
         for entry in source.infolist():
-            target.writestr(
-                zipfile.ZipInfo(entry.filename, (2026, 1, 15, 9, 0, 0)), source.read(entry), zipfile.ZIP_DEFLATED
-            )
+            content = re.sub(rb"(<dcterms:modified[^>]*>)[^<]*", rb"\g<1>2026-01-15T09:00:00Z", source.read(entry))
+            target.writestr(zipfile.ZipInfo(entry.filename, (2026, 1, 15, 9, 0, 0)), content, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 
