@@ -26,12 +26,14 @@ class HandClock:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._elapsed = 1000.0
+        self.asked = 0  # grows with every round of the inbox's thread
 
     def now(self) -> float:
         return 1_700_000_000.0 + self.elapsed()
 
     def elapsed(self) -> float:
         with self._lock:
+            self.asked += 1
             return self._elapsed
 
     def advance(self, seconds: float) -> None:
@@ -119,6 +121,17 @@ class Station:
                 raise AssertionError(f"not in time: {what}; claimed={seen} events={self.events} {self.status}")
             time.sleep(0.002)
 
+    def until_ticking(self, condition: Callable[[], object], what: str) -> None:
+        """Waits for the condition while time goes by (hand clock only)."""
+        clock = self.clock
+        assert isinstance(clock, HandClock)
+
+        def holds() -> object:
+            clock.advance(0.5)
+            return condition()
+
+        self.until(holds, what)
+
     def until_watching(self) -> None:
         """Waits until the inbox was looked through and events are proven to arrive."""
         self.until(lambda: self.status.scanned_once and self.status.events_proven, "scanned and watching")
@@ -143,6 +156,12 @@ class Station:
         asked_at = self.clock.now()
         self.inbox.wake(None)
         self.until(lambda: (self.status.last_scan_at or 0.0) >= asked_at, "a scan")
+
+    def some_rounds(self) -> None:
+        """Waits until the inbox's thread has come around a few times (hand clock only)."""
+        assert isinstance(self.clock, HandClock)
+        clock, enough = self.clock, self.clock.asked + 30
+        self.until(lambda: clock.asked > enough, "some rounds")
 
     def told(self, kind: EventKind, path: str = "") -> list[IntakeEvent]:
         return [event for event in self.events if event.kind is kind and event.path == path]

@@ -44,6 +44,21 @@ def test_files_that_were_there_before_are_claimed(station: Station) -> None:
         assert station.status.directories == 3
 
 
+def test_a_file_that_lies_there_since_before_the_start_is_not_made_to_settle_again(tmp_path: Path) -> None:
+    """The filesystem's own clock says how long ago it changed; ours stands still in this test."""
+    station = make_station(tmp_path, clock=HandClock(), settle=0.2)
+    first, later = station.drop("a.txt", b"text"), tmp_path / "later"
+    os.utime(first, (4_000_000_000, 4_000_000_000))  # mtimes have no say in it
+
+    def is_aged() -> bool:
+        later.write_bytes(b"")
+        return os.stat(later).st_ctime_ns - os.stat(first).st_ctime_ns > 300_000_000
+
+    station.until(is_aged, "the file is older than the settle time")
+    with station.running():
+        station.until_claimed("a.txt")
+
+
 def test_sub_folders_stay_and_are_not_looked_into_when_the_inbox_is_flat(tmp_path: Path) -> None:
     station = make_station(tmp_path, recursive=False)
     (station.path / "sub").mkdir()

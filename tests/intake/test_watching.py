@@ -271,7 +271,7 @@ def test_polling_lists_again_only_what_changed(tmp_path: Path) -> None:
             clock.advance(1.1)
             station.inbox.wake("sub")
         station.drop("sub/a.pdf")
-        station.until(lambda: clock.advance(1.1) or "sub/a.pdf" in station.paths, "the poll finds it")  # type: ignore[func-returns-value]
+        station.until_ticking(lambda: "sub/a.pdf" in station.paths, "the poll finds it")
 
 
 def test_events_that_do_not_come_are_noticed_and_polled_for(watcher: Watcher, tmp_path: Path) -> None:
@@ -286,13 +286,13 @@ def test_events_that_do_not_come_are_noticed_and_polled_for(watcher: Watcher, tm
         watch(watcher, tmp_path / "blocked", blocker.listener(held))
         (tmp_path / "blocked" / "x").touch()
         station.until(lambda: blocker.hints, "the reader is held up")
-        station.until(lambda: clock.advance(1.1) or station.status.events_proven is False, "noticed")  # type: ignore[func-returns-value]
+        station.until_ticking(lambda: station.status.events_proven is False, "noticed")
         station.until_event(EventKind.EVENTS_UNPROVEN)
         assert station.status.watching == "both"
         station.drop("a.pdf")
-        station.until(lambda: clock.advance(1.1) or "a.pdf" in station.paths, "the poll finds it")  # type: ignore[func-returns-value]
+        station.until_ticking(lambda: "a.pdf" in station.paths, "the poll finds it")
         held.set()
-        station.until(lambda: clock.advance(1.1) or station.status.events_proven, "proven again")  # type: ignore[func-returns-value]
+        station.until_ticking(lambda: station.status.events_proven, "proven again")
         assert station.status.watching == "events"
         assert len(station.told(EventKind.EVENTS_UNPROVEN)) == 1
 
