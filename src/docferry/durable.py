@@ -366,14 +366,17 @@ def remove(path: Path) -> None:
         folder.sync()
 
 
-def remove_tree(path: Path) -> None:
-    """Removes a folder and everything in it, durably; harmless when it is gone already. Never follows links."""
+def remove_tree(path: Path, *, sync: bool = True) -> None:
+    """Removes a folder and everything in it; harmless when it is gone already. Never follows links.
+
+    Durably, unless with ``sync=False`` the filesystem may take its time.
+    """
     with translated(path, "remove"):
         while is_there(path):
             with suppress(FileNotFoundError):  # someone else removes from it too: look again
                 shutil.rmtree(path)
             failpoint("durable.tree-removed")
-    if is_there(path.parent):
+    if sync and is_there(path.parent):
         with Folder(path.parent) as parent:
             parent.sync()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from docferry.durable import remove_tree
 from docferry.errors import DocferryError
@@ -14,7 +15,7 @@ from docferry.folders import Folder, sha256_of
 from docferry.ledger import Delivery, LedgerConflict
 from docferry.ledger.ledger import find_deliveries, output_taken
 from docferry.ledger.rows import output_key
-from docferry.models import Document, DocumentState, Step, StepState
+from docferry.models import Document, DocumentState, Json, Step, StepState
 from docferry.outbox.delivery import Delivered, NameTaken
 from docferry.outbox.names import safe_path
 from docferry.outbox.originals import put_away
@@ -22,6 +23,8 @@ from docferry.outbox.receipt import make_receipt
 from docferry.pipeline import steps as planning
 from docferry.pipeline.context import Context, Places
 from docferry.providers.base import Output, OutputSet, StoredAnswer
+
+T = TypeVar("T")
 
 
 async def deliver(context: Context, document: Document, steps: Sequence[Step]) -> Document:
@@ -31,8 +34,9 @@ async def deliver(context: Context, document: Document, steps: Sequence[Step]) -
         linked = await _linked_outputs(context, document)
         if linked is None:
             return await _process_after_all(context, document)
-    document, written = await deliver_outputs(context, document, steps, linked)
-    original = await asyncio.to_thread(_put_original_away, context, document)
+    document, written, original = await deliver_outputs(
+        context, document, steps, outputs=linked, finish=lambda reserved: _put_original_away(context, reserved)
+    )
     failpoint("deliver.original-away")
     document = await context.commit(
         context.change(
@@ -49,34 +53,84 @@ async def deliver(context: Context, document: Document, steps: Sequence[Step]) -
         )
     )
     failpoint("deliver.committed")
-    await asyncio.to_thread(remove_tree, context.work_folder(document))
+    # Not durably: should a power cut bring the folder back, the ledger knows that nothing in it is wanted.
+    await asyncio.to_thread(remove_tree, context.work_folder(document), sync=False)
     return document
 
 
 async def deliver_outputs(
-    context: Context, document: Document, steps: Sequence[Step], outputs: OutputSet | None = None
-) -> tuple[Document, list[Delivered]]:
-    """Results and receipt under a name reserved in the ledger; also for the partial results of a failed document."""
-    if outputs is None:
-        outputs = await asyncio.to_thread(_make_outputs, context, document, steps)
+    context: Context,
+    document: Document,
+    steps: Sequence[Step],
+    *,
+    finish: Callable[[Document], T],
+    outputs: OutputSet | None = None,
+) -> tuple[Document, list[Delivered], T]:
+    """Results and receipt under a name reserved in the ledger, and then what ``finish`` gives, in the same thread.
+
+    Also for the partial results of a failed document.
+    """
     places = context.places(document)
     while True:
-        if document.output_base is None:
-            document = await _reserve(context, document, places, [output.suffix for output in outputs.outputs])
-        assert document.output_base is not None
+        document, outputs = await _prepare(context, document, steps, places, outputs)
         receipt = make_receipt(document, steps, delivered_at=context.clock.now(), missing=outputs.missing)
-        overwrite = planning.plan_of(document).on_existing == "replace"
         try:
-            written = await asyncio.to_thread(
-                places.outbox.deliver, document.output_base, outputs.outputs, receipt, replace=overwrite
-            )
+            written, finished = await asyncio.to_thread(_write, document, places, outputs, receipt, finish)
         except NameTaken:  # someone else put a file there meanwhile: it stays, we take another name
             document = await context.commit(
                 context.change(document, "name taken", quiet=True, output_base=None, output_key=None)
             )
             continue
-        failpoint("deliver.written")
-        return document, written
+        return document, written, finished
+
+
+def _write(
+    document: Document,
+    places: Places,
+    outputs: OutputSet,
+    receipt: Mapping[str, Json],
+    finish: Callable[[Document], T],
+) -> tuple[list[Delivered], T]:
+    assert document.output_base is not None  # reserved by ``_prepare``
+    overwrite = planning.plan_of(document).on_existing == "replace"
+    written = places.outbox.deliver(document.output_base, outputs.outputs, receipt, replace=overwrite)
+    failpoint("deliver.written")
+    return written, finish(document)
+
+
+async def _prepare(
+    context: Context, document: Document, steps: Sequence[Step], places: Places, outputs: OutputSet | None
+) -> tuple[Document, OutputSet]:
+    """What to write, and the document with a name for it, made ours by a unique key in the ledger beforehand."""
+    plan = planning.plan_of(document)
+    wanted = safe_path(plan.output_name or document.path)
+    replaces = plan.on_existing == "replace"
+    outbox = str(context.inbox(document).outbox)
+
+    def nobodys(base: str) -> bool:
+        return False
+
+    def taken(base: str) -> bool:
+        key = output_key(outbox, base)
+        return context.ledger.call_sync(lambda connection: output_taken(connection, key, document.id))
+
+    def look(others: Callable[[str], bool]) -> tuple[OutputSet, str]:
+        made = outputs if outputs is not None else _make_outputs(context, document, steps)
+        if document.output_base is not None or replaces:
+            return made, document.output_base or wanted
+        return made, places.outbox.reserve(wanted, others, [output.suffix for output in made.outputs])
+
+    others = nobodys  # mostly true, and the unique key tells when it is not
+    while True:
+        made, base = await asyncio.to_thread(look, others)
+        if document.output_base is not None:
+            return document, made
+        try:
+            key = None if replaces else output_key(outbox, base)
+            change = context.change(document, "writing results", {"name": base}, output_base=base, output_key=key)
+            return await context.commit(change), made
+        except LedgerConflict:
+            others = taken
 
 
 def _make_outputs(context: Context, document: Document, steps: Sequence[Step]) -> OutputSet:
@@ -88,36 +142,6 @@ def _make_outputs(context: Context, document: Document, steps: Sequence[Step]) -
         if step.state is StepState.DONE and step.answer is not None
     ]
     return provider.outputs(answers, planning.plan_of(document).formats)
-
-
-async def _reserve(context: Context, document: Document, places: Places, suffixes: Sequence[str]) -> Document:
-    """A free name, made ours by a unique key in the ledger before anything is written under it."""
-    plan = planning.plan_of(document)
-    wanted = safe_path(plan.output_name or document.path)
-    if plan.on_existing == "replace":
-        return await context.commit(
-            context.change(document, "writing results", {"name": wanted}, output_base=wanted, output_key=None)
-        )
-    outbox = str(context.inbox(document).outbox)
-
-    def taken(base: str) -> bool:
-        key = output_key(outbox, base)
-        return context.ledger.call_sync(lambda connection: output_taken(connection, key, document.id))
-
-    while True:
-        base = await asyncio.to_thread(places.outbox.reserve, wanted, taken, suffixes)
-        try:
-            return await context.commit(
-                context.change(
-                    document,
-                    "writing results",
-                    {"name": base},
-                    output_base=base,
-                    output_key=output_key(outbox, base),
-                )
-            )
-        except LedgerConflict:
-            continue  # another document reserved it between the look and the commit
 
 
 def _put_original_away(context: Context, document: Document) -> str | None:

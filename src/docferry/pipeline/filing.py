@@ -29,11 +29,14 @@ async def file_away(context: Context, document: Document, steps: Sequence[Step])
     if document.state is DocumentState.FAILED and any(step.state is StepState.DONE for step in steps):
         if not document.partial:
             document = await context.commit(context.change(document, "delivering partial results", partial=True))
-        document, written = await deliver_outputs(context, document, steps)
+        document, written, original = await deliver_outputs(
+            context, document, steps, finish=lambda reserved: _put(context, reserved, steps)
+        )
         deliveries = tuple(
             Delivery(os.fspath(file.path), file.format, file.sha256, file.size_bytes) for file in written
         )
-    original = await asyncio.to_thread(_put, context, document, steps)
+    else:
+        original = await asyncio.to_thread(_put, context, document, steps)
     failpoint("filing.put")
     document = await context.commit(
         context.change(
