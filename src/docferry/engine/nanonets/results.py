@@ -34,7 +34,9 @@ def extract(task: Task) -> Result:
     options = task.request["options"]
     if (pages := count_pages(task.document)) is not None:
         task.report({"event": "pages", "total": pages})
-    document = read(task, task.document, ReadOptions(max_pages=task.request.get("max_pages")))
+    # Values are told apart by where their words stand.
+    words = "json" in options["formats"] and options["json_kind"] in ("fields", "schema")
+    document = read(task, task.document, ReadOptions(max_pages=task.request.get("max_pages"), words=words))
     warnings = list(document.warnings)
     result = {name: MAKERS[name](task, document, options, warnings) for name in options["formats"]}
     return Result(result, pages=len(document.pages), pointer={"warnings": warnings} if warnings else {})

@@ -73,7 +73,8 @@ def read_options_of(options: ExtractOptions) -> ReadOptions:
     return ReadOptions(
         pages=options.pages,
         password=options.password,
-        words=options.extensions.alt_outputs.wlbb,
+        # A schema may be applied to a stored extraction later, and values are told apart by where their words stand.
+        words=options.extensions.alt_outputs.wlbb or options.storage.enabled,
         images=wants_images(options),
         include_hidden_rows=sheet.include_hidden_rows,
         include_hidden_cols=sheet.include_hidden_cols,
