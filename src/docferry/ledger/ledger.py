@@ -16,6 +16,7 @@ from docferry.ledger import rows, upkeep
 from docferry.ledger.changes import Change, Delivery, Event, StaleDocument
 from docferry.ledger.database import Connection, LedgerPulse, T, WriterThread
 from docferry.ledger.memory import get_memory, put_memory
+from docferry.ledger.recent import Recent
 from docferry.models import Document, Json, Step
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Ledger:
     def __init__(self, state: Path) -> None:
         self.path = state / FILE_NAME
         self._writer = WriterThread(self.path)
+        self._recent = Recent()
         self._lock: int | None = None
         self._unchecked = False
 
@@ -87,20 +89,35 @@ class Ledger:
 
     # documents
 
-    def add_documents_sync(self, documents: Sequence[Document], event: Event) -> None:
-        """Enters newly claimed documents, from a scanner's thread. Entering one again changes nothing."""
-        self._writer.call_sync(lambda connection: insert_documents(connection, documents, event))
+    def add_documents_sync(self, documents: Sequence[Document], event: Event) -> list[Document]:
+        """Enters newly claimed documents, from a scanner's thread; gives those that are new.
+
+        Entering one again changes nothing.
+        """
+        return self._writer.call_sync(lambda connection: insert_documents(connection, documents, event))
+
+    def hand_on(self, document: Document) -> None:
+        """The document was entered just now. Call it in the loop's thread."""
+        self._recent.put(document, ())
 
     async def document(self, document_id: str) -> Document | None:
         return await self.call(lambda connection: find_document(connection, document_id))
 
     async def document_and_steps(self, document_id: str) -> tuple[Document, list[Step]] | None:
         """A document with the steps of its present run, in order."""
-        return await self.call(lambda connection: find_document_and_steps(connection, document_id))
+        found = self._recent.get(document_id)
+        if found is None:
+            found = await self.call(lambda connection: find_document_and_steps(connection, document_id))
+            if found is not None and not found[0].filed:
+                self._recent.put(*found)
+        return found
 
     async def apply(self, *changes: Change) -> Document:
         """Makes the changes durable, all or none, and returns the document's last version. Raises StaleDocument."""
-        return await self.call(lambda connection: [apply_change(connection, change) for change in changes][-1])
+        found = self._recent.take(changes[0].before.id)
+        document = await self.call(lambda connection: [apply_change(connection, change) for change in changes][-1])
+        self._recent.follow(found, changes)
+        return document
 
     async def open_documents(self) -> list[OpenRow]:
         """What start-up must take up again. No history is read."""
@@ -161,13 +178,16 @@ def _take_lock(state: Path) -> int:
     return descriptor
 
 
-def insert_documents(connection: Connection, documents: Sequence[Document], event: Event) -> None:
+def insert_documents(connection: Connection, documents: Sequence[Document], event: Event) -> list[Document]:
+    """Enters those that are new, and gives them."""
     columns = rows.document_columns(documents[0]) if documents else {}
     statement = f"INSERT OR IGNORE INTO documents ({', '.join(columns)}) VALUES ({rows.placeholders(columns)})"  # noqa: S608 - our own column names
+    entered = []
     for document in documents:
-        entered = connection.execute(statement, rows.document_columns(document)).rowcount
-        if entered:
+        if connection.execute(statement, rows.document_columns(document)).rowcount:
             insert_event(connection, event, document.claimed_at, document.id, document.state.value)
+            entered.append(document)
+    return entered
 
 
 def insert_event(connection: Connection, event: Event, at: float, document_id: str | None, state: str | None) -> None:
