@@ -71,7 +71,8 @@ def test_callers_share_commits_and_one_failing_undoes_only_itself(ledger: Ledger
         return outcomes
 
     outcomes = asyncio.run(many())
-    assert [document.id for entered in outcomes[:40] for document in entered] == [make_document(n).id for n in range(40)]
+    entered = [document.id for outcome in outcomes[:40] for document in outcome]
+    assert entered == [make_document(number).id for number in range(40)]
     assert isinstance(outcomes[40], ValueError)
     assert isinstance(outcomes[41], sqlite3.Error)
     with LedgerReader(ledger.path.parent) as reader:
