@@ -8,7 +8,7 @@ from pathlib import Path
 
 from simulation.simulator import simulate
 
-SCHEDULES = 400
+SCHEDULES = 300
 
 
 def test_promises_hold_after_every_step_of_every_schedule() -> None:

@@ -59,7 +59,7 @@ def load(path: Path, *, environ: Mapping[str, str]) -> Config:
     return _resolve(path, written, environ)
 
 
-_STATE_LINE = re.compile(r"""^state:[ \t]+["']?([^\s"'#]+)""", re.MULTILINE)
+_STATE_LINE = re.compile(r"""^state:[ \t]+["']?([\w./~][^\s"'#]*)""", re.MULTILINE)
 
 
 def state_folder(path: Path, *, environ: Mapping[str, str]) -> Path:
