@@ -16,6 +16,9 @@ import pytest
 
 _INSIDE = "DOCFERRY_TEST_NAMESPACE"
 _ROOT = Path(__file__).parents[2]
+# Loading what other tests need would take longer than these tests do.
+_FEW_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+_PLUGINS = ("-p", "no:cacheprovider", "-p", "pytest_timeout")
 
 MOUNTS = ("-m",)
 USER_LIMITS = ("-U", "-r", "-m")
@@ -32,10 +35,15 @@ def alone(*options: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
                 return
             _require(options)
             place = f"{Path(sys.modules[test.__module__].__file__ or '')}::{test.__name__}"
-            command = [*_unshare(options), sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", place]
+            command = [*_unshare(options), sys.executable, "-m", "pytest", "-q", *_PLUGINS, place]
             environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
             result = subprocess.run(
-                command, cwd=_ROOT, env={**environment, _INSIDE: "1"}, capture_output=True, text=True, timeout=110
+                command,
+                cwd=_ROOT,
+                env={**environment, **_FEW_PLUGINS, _INSIDE: "1"},
+                capture_output=True,
+                text=True,
+                timeout=110,
             )
             if " skipped" in result.stdout and " passed" not in result.stdout:
                 pytest.skip(result.stdout[-300:])

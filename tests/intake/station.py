@@ -160,7 +160,7 @@ class Station:
     def some_rounds(self) -> None:
         """Waits until the inbox's thread has come around a few times (hand clock only)."""
         assert isinstance(self.clock, HandClock)
-        clock, enough = self.clock, self.clock.asked + 30
+        clock, enough = self.clock, self.clock.asked + 15
         self.until(lambda: clock.asked > enough, "some rounds")
 
     def told(self, kind: EventKind, path: str = "") -> list[IntakeEvent]:
