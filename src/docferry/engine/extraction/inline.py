@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 # Only what Markdown would take for markup: text full of backslashes is hard to read and to search.
 SPECIAL = re.compile(
-    r"""\\(?=[!-/:-@\[-`{-~])|[`*]|<(?=[A-Za-z/!?])|\[(?=[^\]\n]*\][(\[:])|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)"""
+    r"""\\(?=[!-/:-@\[-`{-~])|[`*]|<(?=[A-Za-z/!?])|\[(?=[^\]\n]*\][(\[:])|(?<![^\W_])_(?=\S)|(?<=\S)_(?![^\W_])"""
 )
 LINE_START = re.compile(r"^(\s*)(#{1,6}(?=\s)|[-+](?=\s)|>|(?:=+|-{2,})\s*$|~~~)", re.M)
 NUMBERED = re.compile(r"^(\s*\d+)([.)])(?=\s)", re.M)
