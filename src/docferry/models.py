@@ -219,5 +219,7 @@ def new_id(now: float) -> str:
 
 def display(path: str) -> str:
     """``path`` fit for a terminal, a log or JSON: undecodable bytes and control characters are escaped."""
+    if path.isprintable():  # nearly every one
+        return path
     text = path.encode("utf-8", "backslashreplace").decode("utf-8") if path.isascii() is False else path
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

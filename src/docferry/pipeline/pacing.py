@@ -156,7 +156,7 @@ class PaceModel:
         self._samples.append(Sample(_log(pages) if pages else None, _log(size_bytes), min(low, high - 1e-3), high))
         self._note_early(polls == 1)
         self._unused += 1
-        if self._unused * _NEIGHBOUR_SHARE >= len(self._samples):
+        if self._early_hits <= _EARLY_HITS and self._unused * _NEIGHBOUR_SHARE >= len(self._samples):
             self._forget_forecasts()
 
     def forecast(self, size_bytes: int, pages: int | None) -> Forecast:
@@ -194,9 +194,12 @@ class PaceModel:
         return max(_log(forecast.elapsed_at(0.4 * due)), _log(took_s) - _SURPRISE)
 
     def _note_early(self, at_first_poll: bool) -> None:
-        """After a run of answers at the first poll only these count: the older ones hide how fast jobs are now."""
+        """After a run of answers at the first poll only these count: the older ones hide how fast jobs are now.
+
+        While it goes on, all is reckoned anew only once in so many: quick jobs come by the hundred each second.
+        """
         self._early_hits = self._early_hits + 1 if at_first_poll else 0
-        if self._early_hits >= _EARLY_HITS:
+        if self._early_hits and self._early_hits % _EARLY_HITS == 0:
             self._samples = deque(list(self._samples)[-_EARLY_HITS:], maxlen=SAMPLES)
             self._forget_forecasts()
 
