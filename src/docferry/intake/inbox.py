@@ -87,6 +87,7 @@ class Inbox:
         self._offline_reason: str | None = "not looked at yet"
         self._identity: tuple[int, int] | None = None
         self._busy_since: float | None = None
+        self._in_round = False
         self._turned_at = clock.elapsed()
         self._scan_at = 0.0
         self._full_scan_at = 0.0
@@ -130,7 +131,7 @@ class Inbox:
             watching=self._watches.mode,
             files_waiting=files,
             waiting_count=count,
-            busy=self._busy_since is not None,
+            busy=self._in_round,
             last_scan_at=self._last_scan_at,
             scan_took_s=self._scan_took_s,
             hung_since=self._hung_since(),
@@ -149,6 +150,7 @@ class Inbox:
 
     def _run(self) -> None:
         while not self._stopping:
+            self._in_round = True
             self._beat()
             try:
                 self._turn()
@@ -160,6 +162,7 @@ class Inbox:
                 log.exception("an inbox stumbled and goes on inbox=%s", self.config.name)
                 self._pause(EventKind.FAILED, f"{type(error).__name__}: {error}")
             self._busy_since = None
+            self._in_round = False
             if not self._stopping:
                 self._hints.wait(self._rest_s())
         self._watches.drop()
