@@ -39,6 +39,7 @@ check: test lint types  ## what CI runs
 
 bench: $(VENV)/.installed-for-tests  ## measure against what people would use instead (about 20 minutes)
 	$(BIN)/python tests/bench/run.py
+	cd tests && ../$(BIN)/python rules/bench_routing.py
 
 bench-quick: $(VENV)/.installed-for-tests  ## the same, small, in two minutes
 	$(BIN)/python tests/bench/run.py --quick
