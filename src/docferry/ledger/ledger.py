@@ -89,12 +89,16 @@ class Ledger:
 
     # documents
 
-    def add_documents_sync(self, documents: Sequence[Document], event: Event) -> list[Document]:
+    def add_documents_sync(
+        self, documents: Sequence[Document], event: Event, *, lasting: bool = True
+    ) -> list[Document]:
         """Enters newly claimed documents, from a scanner's thread; gives those that are new.
 
         Entering one again changes nothing.
         """
-        return self._writer.call_sync(lambda connection: insert_documents(connection, documents, event))
+        return self._writer.call_sync(
+            lambda connection: insert_documents(connection, documents, event), lasting=lasting
+        )
 
     def hand_on(self, document: Document) -> None:
         """The document was entered just now. Call it in the loop's thread."""
@@ -115,7 +119,10 @@ class Ledger:
     async def apply(self, *changes: Change) -> Document:
         """Makes the changes durable, all or none, and returns the document's last version. Raises StaleDocument."""
         found = self._recent.take(changes[0].before.id)
-        document = await self.call(lambda connection: [apply_change(connection, change) for change in changes][-1])
+        document = await self._writer.call(
+            lambda connection: [apply_change(connection, change) for change in changes][-1],
+            lasting=any(change.lasting for change in changes),
+        )
         self._recent.follow(found, changes)
         return document
 
