@@ -15,10 +15,11 @@ from peers.fake_provider import FakeProvider
 GOOD = b"A letter that is delivered.\n"
 BAD = b"A letter that the provider cannot read.\n"
 
-EFFECTS = 60
+EFFECTS = 100
 """More than a run of two documents has; the test makes sure that the sweep went past the last one."""
 
 
+@pytest.mark.timeout(900)
 def test_killed_at_every_effect_and_nothing_is_lost_or_done_twice(tmp_path: Path) -> None:
     refuse = {"on": "any", "do": "job", "status": "failed", "message": "corrupted document", "match": "bad", "times": 0}
     survived = 0
