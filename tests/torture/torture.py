@@ -172,7 +172,8 @@ def settle(ferry: Ferry, story: Story) -> None:
             ferry.command("retry", *held)
         return len(documents) >= len(story.dropped) and all(document.filed for document in documents)
 
-    wait_for(all_ended, deadline_s=300, saying=lambda: f"{story}; {open_documents(ferry)}; {ferry.log_text()}")
+    deadline_s = 300 + 0.5 * len(story.dropped)  # a long torture leaves a long backlog
+    wait_for(all_ended, deadline_s=deadline_s, saying=lambda: f"{story}; {open_documents(ferry)}; {ferry.log_text()}")
     assert ferry.stop() == 0
 
 
