@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from docferry.ledger import Change, Event, Ledger, StaleDocument
-from docferry.ledger.database import WriterThread
 from docferry.ledger.ledger import find_document_and_steps
 from docferry.ledger.recent import Recent
 from docferry.models import TRANSITIONS, DocumentState
@@ -104,29 +101,3 @@ def test_no_more_than_so_many_are_kept() -> None:
     for document in documents:
         recent.put(document, ())
     assert [recent.get(document.id) is None for document in documents] == [True, False, False]
-
-
-def test_a_commit_is_flushed_unless_none_of_its_changes_must_last(tmp_path: Path) -> None:
-    writer = WriterThread(tmp_path / "ledger.sqlite")
-    writer.start()
-    hold = threading.Event()
-
-    def mode(connection: Any) -> int:
-        return int(connection.execute("PRAGMA synchronous").fetchone()[0])
-
-    async def together() -> list[int]:
-        first = asyncio.create_task(writer.call(lambda connection: hold.wait(), lasting=False))
-        await asyncio.sleep(0)
-        while writer.pulse().waiting:
-            await asyncio.sleep(0.001)  # until the thread has taken it
-        tasks = [asyncio.create_task(writer.call(mode, lasting=lasting)) for lasting in (False, True, False)]
-        await asyncio.sleep(0)
-        hold.set()
-        await first
-        return await asyncio.gather(*tasks)
-
-    normal, full = 1, 2
-    assert writer.call_sync(mode) == full
-    assert writer.call_sync(mode, lasting=False) == normal
-    assert asyncio.run(together()) == [full] * 3
-    writer.close()

@@ -44,8 +44,7 @@ class ClaimDesk:
         if not batch:
             return
         documents = [to_document(claimed) for claimed in batch]
-        # What a power cut takes back here is claimed again, or taken up from its work folder, which is on the disk.
-        new = self._ledger.add_documents_sync(documents, Event("claimed"), lasting=False)
+        new = self._ledger.add_documents_sync(documents, Event("claimed"))
         with self._lock:
             self._on_the_way += len(documents)
         self._loop.call_soon_threadsafe(self._schedule, documents, new)

@@ -40,8 +40,7 @@ class Change:
     """A document's next version with the steps, deliveries and events that belong to it.
 
     ``deliveries``, where there are any, are all that the document has in the outbox from now on.
-    ``quiet`` changes (polls) leave no event: a job that takes an hour must not write a novel. One that is not
-    ``lasting`` may be taken back by a power cut, as long as no other follows it: the same is then found out again.
+    ``quiet`` changes (polls) leave no event: a job that takes an hour must not write a novel.
     """
 
     before: Document
@@ -50,7 +49,6 @@ class Change:
     steps: tuple[Step, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     quiet: bool = False
-    lasting: bool = True
 
     def __post_init__(self) -> None:
         start, end = self.before.state, self.after.state

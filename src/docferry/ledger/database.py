@@ -4,11 +4,7 @@ Why a thread: SQLite blocks, and a durable commit costs a disk flush. Why one: S
 anyway, and a single connection is the only safe use of WAL on the SQLite of Debian 12. Callers hand in
 small functions; the thread runs all that have gathered in one transaction, each inside a savepoint of
 its own, commits once with ``synchronous=FULL``, and only then lets the callers go on. So nobody ever
-builds on a value that a power cut could take back, and a burst of transitions costs one flush.
-
-A change that only says what would be found out again anyway (``lasting=False``: a poll that found the job running)
-is committed without a flush. It survives the process all the same, and a power cut too once any later commit is
-flushed, for the log is flushed as a whole.
+sees a value that a power cut could take back, and a burst of transitions costs one flush.
 """
 
 from __future__ import annotations
@@ -48,7 +44,6 @@ class _Request(Generic[T]):
     work: Callable[[Connection], T]
     done: Callable[[T | None, BaseException | None], None]
     loop: asyncio.AbstractEventLoop | None = None
-    lasting: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +66,6 @@ class WriterThread:
         self._commits = 0
         self._last_commit_took_s = 0.0
         self._closed = False
-        self._flushes = True
 
     def start(self) -> None:
         """Opens the file and applies migrations. Raises LedgerError when that cannot be done."""
@@ -81,11 +75,8 @@ class WriterThread:
     def pulse(self) -> LedgerPulse:
         return LedgerPulse(self._commits, self._last_commit_took_s, self._queue.qsize())
 
-    async def call(self, work: Callable[[Connection], T], *, lasting: bool = True) -> T:
-        """Runs ``work`` and returns its value once it is committed, and, if ``lasting``, durable.
-
-        Safe to cancel: the work still happens.
-        """
+    async def call(self, work: Callable[[Connection], T]) -> T:
+        """Runs ``work`` and returns its value once the commit is durable. Safe to cancel: the work still happens."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
@@ -97,10 +88,10 @@ class WriterThread:
             else:
                 future.set_result(value)  # type: ignore[arg-type]
 
-        self._put(_Request(work, done, loop, lasting))
+        self._put(_Request(work, done, loop))
         return await future
 
-    def call_sync(self, work: Callable[[Connection], T], *, lasting: bool = True) -> T:
+    def call_sync(self, work: Callable[[Connection], T]) -> T:
         """The same for callers in other threads; blocks."""
         future: Future[T] = Future()
 
@@ -110,7 +101,7 @@ class WriterThread:
             else:
                 future.set_result(value)  # type: ignore[arg-type]
 
-        self._put(_Request(work, done, None, lasting))
+        self._put(_Request(work, done))
         return future.result()
 
     def close(self) -> None:
@@ -157,7 +148,6 @@ class WriterThread:
         outcomes: list[_Outcome] = []
         started = time.monotonic()
         try:
-            self._flush_at_commit(connection, any(request.lasting for request in group))
             connection.execute("BEGIN")
             outcomes = [_run_in_savepoint(connection, request.work) for request in group]
             connection.execute("COMMIT")
@@ -168,11 +158,6 @@ class WriterThread:
         self._commits += 1
         self._last_commit_took_s = time.monotonic() - started
         _tell(group, outcomes)
-
-    def _flush_at_commit(self, connection: Connection, wanted: bool) -> None:
-        if wanted is not self._flushes:
-            connection.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}")
-            self._flushes = wanted
 
 
 def _tell(group: Sequence[_Request[Any]], outcomes: Sequence[_Outcome]) -> None:

@@ -89,16 +89,12 @@ class Ledger:
 
     # documents
 
-    def add_documents_sync(
-        self, documents: Sequence[Document], event: Event, *, lasting: bool = True
-    ) -> list[Document]:
+    def add_documents_sync(self, documents: Sequence[Document], event: Event) -> list[Document]:
         """Enters newly claimed documents, from a scanner's thread; gives those that are new.
 
         Entering one again changes nothing.
         """
-        return self._writer.call_sync(
-            lambda connection: insert_documents(connection, documents, event), lasting=lasting
-        )
+        return self._writer.call_sync(lambda connection: insert_documents(connection, documents, event))
 
     def hand_on(self, document: Document) -> None:
         """The document was entered just now. Call it in the loop's thread."""
@@ -119,10 +115,7 @@ class Ledger:
     async def apply(self, *changes: Change) -> Document:
         """Makes the changes durable, all or none, and returns the document's last version. Raises StaleDocument."""
         found = self._recent.take(changes[0].before.id)
-        document = await self._writer.call(
-            lambda connection: [apply_change(connection, change) for change in changes][-1],
-            lasting=any(change.lasting for change in changes),
-        )
+        document = await self.call(lambda connection: [apply_change(connection, change) for change in changes][-1])
         self._recent.follow(found, changes)
         return document
 

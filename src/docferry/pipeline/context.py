@@ -102,12 +102,11 @@ class Context:
         steps: tuple[Step, ...] = (),
         deliveries: tuple[Delivery, ...] = (),
         quiet: bool = False,
-        lasting: bool = True,
         **fields: Any,
     ) -> Change:
         """A change of ``before`` by ``fields``; ``event`` tells the document's story, ``detail`` its values."""
         after = replace(before, updated_at=self.clock.now(), **fields)
-        return Change(before, after, Event(event, detail or {}), steps, deliveries, quiet, lasting)
+        return Change(before, after, Event(event, detail or {}), steps, deliveries, quiet)
 
     async def commit(self, *changes: Change) -> Document:
         """Makes changes of one document durable; then, and only then, tells the log and the observer."""

@@ -62,22 +62,13 @@ async def finish_step(
         pointer=None,
         error=None,
     )
-    polled = document.state is DocumentState.WAITING  # the job can be asked again
     changes = []
     if document.state is not DocumentState.STORING:
         changes.append(
-            context.change(
-                document,
-                "completed",
-                {"job": step.job_id},
-                lasting=not polled,
-                steps=(done,),
-                state=DocumentState.STORING,
-            )
+            context.change(document, "completed", {"job": step.job_id}, steps=(done,), state=DocumentState.STORING)
         )
         document = changes[-1].after
-    onward = _onward(context, document, done, also)
-    changes.append(replace(onward, lasting=not polled))
+    changes.append(_onward(context, document, done, also))
     document = await context.commit(*changes)
     failpoint("step.finished")
     _learn(context, document, done)

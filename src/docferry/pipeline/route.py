@@ -43,7 +43,6 @@ async def route(context: Context, document: Document) -> Document:
             document,
             "routed",
             {"rule": plan.rule, "provider": plan.provider, "rules": plan.rules_hash[:12]},
-            lasting=False,  # it is made to last with the intent to submit, before anything comes of it
             plan=plan,
             provider=plan.provider,
             priority=plan.priority,

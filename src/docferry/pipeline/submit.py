@@ -124,7 +124,6 @@ async def _wait_for_pages(context: Context, document: Document, wait_s: float) -
             document,
             "page rate",
             quiet=True,
-            lasting=False,
             due_at=context.clock.now() + wait_s,
             waits_for=f"the page rate of {document.provider}",
         )
