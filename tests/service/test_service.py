@@ -212,7 +212,7 @@ def test_a_killed_daemon_comes_back_and_delivers_once(service: Machine) -> None:
     service.run(f"kill -9 {main_pid(service)}")
     for number in range(3):
         receipt(service, "/srv/docferry/outbox", f"killed {number}.html")
-    assert int(service.show("docferry", "NRestarts")) == restarts + 1
+    service.until(lambda: int(service.show("docferry", "NRestarts")) == restarts + 1, "it was started again")
     assert service.ask("ls /srv/docferry/outbox | grep -c 'killed.*receipt.json'") == "3"
     assert service.ask("ls /srv/docferry/archive | grep -c killed") == "3"
     assert service.run("docferry audit", check=False).returncode == 0
