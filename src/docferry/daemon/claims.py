@@ -44,10 +44,10 @@ class ClaimDesk:
         if not batch:
             return
         documents = [to_document(claimed) for claimed in batch]
-        new = self._ledger.add_documents_sync(documents, Event("claimed"))
+        self._ledger.add_documents_sync(documents, Event("claimed"))
         with self._lock:
             self._on_the_way += len(documents)
-        self._loop.call_soon_threadsafe(self._schedule, documents, new)
+        self._loop.call_soon_threadsafe(self._schedule, documents)
 
     async def send(self, file: Path, inbox: InboxConfig, provider: str | None) -> Document:
         """Takes a copy of ``file`` as a document of ``inbox``, past its scanner. Raises UsageError.
@@ -81,9 +81,7 @@ class ClaimDesk:
         identity = identity_of(target.stat())
         return to_document(Claimed(document_id, inbox.name, file.name, str(target), identity, now, now))
 
-    def _schedule(self, documents: Sequence[Document], new: Sequence[Document]) -> None:
-        for document in new:
-            self._ledger.hand_on(document)
+    def _schedule(self, documents: Sequence[Document]) -> None:
         for document in documents:
             self._dispatcher.add(document)
         with self._lock:

@@ -16,7 +16,6 @@ from docferry.ledger import rows, upkeep
 from docferry.ledger.changes import Change, Delivery, Event, StaleDocument
 from docferry.ledger.database import Connection, LedgerPulse, T, WriterThread
 from docferry.ledger.memory import get_memory, put_memory
-from docferry.ledger.recent import Recent
 from docferry.models import Document, Json, Step
 
 log = logging.getLogger(__name__)
@@ -33,7 +32,6 @@ class Ledger:
     def __init__(self, state: Path) -> None:
         self.path = state / FILE_NAME
         self._writer = WriterThread(self.path)
-        self._recent = Recent()
         self._lock: int | None = None
         self._unchecked = False
 
@@ -96,28 +94,16 @@ class Ledger:
         """
         return self._writer.call_sync(lambda connection: insert_documents(connection, documents, event))
 
-    def hand_on(self, document: Document) -> None:
-        """The document was entered just now. Call it in the loop's thread."""
-        self._recent.put(document, ())
-
     async def document(self, document_id: str) -> Document | None:
         return await self.call(lambda connection: find_document(connection, document_id))
 
     async def document_and_steps(self, document_id: str) -> tuple[Document, list[Step]] | None:
         """A document with the steps of its present run, in order."""
-        found = self._recent.get(document_id)
-        if found is None:
-            found = await self.call(lambda connection: find_document_and_steps(connection, document_id))
-            if found is not None and not found[0].filed:
-                self._recent.put(*found)
-        return found
+        return await self.call(lambda connection: find_document_and_steps(connection, document_id))
 
     async def apply(self, *changes: Change) -> Document:
         """Makes the changes durable, all or none, and returns the document's last version. Raises StaleDocument."""
-        found = self._recent.take(changes[0].before.id)
-        document = await self.call(lambda connection: [apply_change(connection, change) for change in changes][-1])
-        self._recent.follow(found, changes)
-        return document
+        return await self.call(lambda connection: [apply_change(connection, change) for change in changes][-1])
 
     async def open_documents(self) -> list[OpenRow]:
         """What start-up must take up again. No history is read."""

@@ -31,7 +31,7 @@ def exact_values(page: Page) -> int:
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
 def test_skewed_scan_is_read_whichever_way_it_lies(turn: int) -> None:
     picture = scans.scan(invoices.invoice_pdf(INVOICE), dpi=150, skew=-0.8, turn=turn)
-    page = page_from_picture(pixels(picture), 1, picture.width, picture.height, words=False, threads=2)
+    page, _ = page_from_picture(pixels(picture), 1, picture.width, picture.height, words=False, threads=2)
     assert page.rotation == (360 - turn) % 360
     assert exact_values(page) >= len(INVOICE.values) - 1
 
@@ -83,7 +83,7 @@ def test_word_boxes_lie_on_the_words(turn: int) -> None:
     truth = {word: ImageDraw.Draw(picture).textbbox(place, word, font=font) for place, word in words.items()}
     skewed = picture.rotate(-2.0, resample=Image.Resampling.BICUBIC, fillcolor=255)
     shown = skewed.rotate(-turn, expand=True)
-    page = page_from_picture(pixels(shown), 1, shown.width, shown.height, words=True, threads=2)
+    page, _ = page_from_picture(pixels(shown), 1, shown.width, shown.height, words=True, threads=2)
     found = {word.text: word for word in page.words}
     assert found.keys() == set(words.values())
     for word, box in truth.items():

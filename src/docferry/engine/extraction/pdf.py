@@ -42,6 +42,7 @@ def read_pdf(path: Path, options: ReadOptions) -> Document:
         )
         images = figure_images(result)
         pages, warnings = read_pages(source, result.pages, options, images)
+        pages, warnings = with_unreadable(pages, warnings, numbers)
         title, metadata = document_title(source), declared(source)
     finally:
         source.close()
@@ -98,6 +99,16 @@ def password_message(password: str | None) -> str:
     return "the PDF is protected by a password; give it, or send a copy without one"
 
 
+def with_unreadable(pages: list[Page], warnings: list[str], numbers: list[int]) -> tuple[list[Page], list[str]]:
+    """Empty pages and warnings in place of those that the layout engine had to leave out."""
+    missing = sorted(set(numbers) - {page.number for page in pages})
+    if not missing:
+        return pages, warnings
+    lost = [f"page {number}: damaged, it cannot be read" for number in missing]
+    empty = [Page(number, None, None, ()) for number in missing]
+    return sorted([*pages, *empty], key=lambda page: page.number), [*warnings, *lost]
+
+
 def has_form(source: pypdfium2.PdfDocument) -> bool:
     import pypdfium2
 
@@ -112,8 +123,7 @@ def read_pages(
     warnings: list[str] = []
     for found in parsed:
         if needs_recognition(found, source, options.ocr):
-            page = recognise(source, found, options, images)
-            warning = None if page.blocks else "no text was recognised"
+            page, warning = recognise(source, found, options, images)
         else:
             page, warning = from_text_layer(found)
         if warning is not None:
@@ -131,7 +141,9 @@ def from_text_layer(found: ParsedPage) -> tuple[Page, str | None]:
     return mend(page, items)
 
 
-def recognise(source: pypdfium2.PdfDocument, found: ParsedPage, options: ReadOptions, images: dict[str, bytes]) -> Page:
+def recognise(
+    source: pypdfium2.PdfDocument, found: ParsedPage, options: ReadOptions, images: dict[str, bytes]
+) -> tuple[Page, str | None]:
     from docferry.engine.extraction.ocr.page import page_from_picture
 
     picture = render_page(source, found.page_num, options.ocr_dpi)

@@ -28,21 +28,22 @@ DAMAGED = "the picture is damaged or incomplete; scan or export it again"
 def read_picture(path: Path, media_type: str, options: ReadOptions) -> Document:
     """The picture's pages, recognised; with ``ocr="never"`` pages without text."""
     pages: list[Page] = []
+    warnings: list[str] = []
     images: dict[str, bytes] = {}
     for number, image, dpi in frames(path, options):
-        pages.append(read_frame(image, number, dpi, options))
+        page, warning = read_frame(image, number, dpi, options)
+        pages.append(page)
+        if warning is not None:
+            warnings.append(f"page {number}: {warning}")
         if options.images:
             images[f"page-{number}.jpg"] = as_jpeg(image)
-    warnings = tuple(
-        f"page {page.number}: no text was recognised" for page in pages if not page.blocks and options.ocr != "never"
-    )
-    return Document(media_type, number_blocks(tag_running(pages)), images=images, warnings=warnings)
+    return Document(media_type, number_blocks(tag_running(pages)), images=images, warnings=tuple(warnings))
 
 
-def read_frame(image: Picture, number: int, dpi: float, options: ReadOptions) -> Page:
+def read_frame(image: Picture, number: int, dpi: float, options: ReadOptions) -> tuple[Page, str | None]:
     width, height = image.shape[1] * 72 / dpi, image.shape[0] * 72 / dpi
     if options.ocr == "never":
-        return Page(number, width, height, (), source="ocr")
+        return Page(number, width, height, (), source="ocr"), None
     from docferry.engine.extraction.ocr.page import page_from_picture
 
     return page_from_picture(image, number, width, height, words=options.words, threads=options.ocr_threads)

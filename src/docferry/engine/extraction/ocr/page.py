@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from docferry.engine.extraction.layout import page_from_layout, parse_layout
 from docferry.engine.extraction.model import Block, Box, Cell, Page, Table, Word
@@ -16,6 +16,7 @@ from docferry.engine.extraction.ocr.lines import LineWord, OcrLine
 from docferry.engine.extraction.ocr.recogniser import ocr
 from docferry.engine.extraction.ocr.rulings import find_rules
 from docferry.engine.extraction.ocr.sheet import Piece, Rule, sheet_pdf
+from docferry.engine.extraction.recall import Item, mend
 
 if TYPE_CHECKING:
     from docferry.engine.extraction.pixels import Picture
@@ -25,33 +26,40 @@ SAME_SIZE = 1.18  # sizes nearer than this to the common one are that: measured 
 WIDE_GAP = 1.2  # font sizes between two words that stand in different columns
 
 
-def page_from_picture(image: Picture, number: int, width: float, height: float, *, words: bool, threads: int) -> Page:
-    """The page, of ``width`` and ``height`` points as shown; boxes lie on the picture as it came."""
+def page_from_picture(
+    image: Picture, number: int, width: float, height: float, *, words: bool, threads: int
+) -> tuple[Page, str | None]:
+    """The page, of ``width`` and ``height`` points as shown, and a warning if text is lacking.
+
+    Boxes lie on the picture as it came.
+    """
     pixels_high, pixels_wide = image.shape[:2]
     lines = ocr(image, threads)
     frame = find_frame(lines, pixels_wide, pixels_high)
     rotation = (4 - frame.turns) % 4 * 90
     if not lines:
-        return Page(number, width, height, (), source="ocr", rotation=rotation)
+        return Page(number, width, height, (), source="ocr", rotation=rotation), "no text was recognised"
     upright_width, upright_height = (height, width) if frame.turns % 2 else (width, height)
     scale = upright_width / frame.upright_size[0]
     boxes = [scaled(upright_box(line, frame), scale) for line in lines]
     rules = [Rule(*(value * scale for value in rule)) for rule in find_rules(image, frame)]
     sheet = sheet_pdf(upright_width, upright_height, pieces_of(lines, boxes), rules)
-    laid_out = page_from_layout(parse_layout(sheet).pages[0])
     located = [
-        Located(fractions(box, upright_width, upright_height), line) for line, box in zip(lines, boxes, strict=True)
+        Located(line.text, fractions(box, upright_width, upright_height), line)
+        for line, box in zip(lines, boxes, strict=True)
     ]
-    blocks = tuple(place_block(block, number, located, frame) for block in laid_out.blocks)
-    return Page(number, width, height, blocks, page_words(located, frame) if words else (), "ocr", rotation)
+    laid_out = page_from_layout(parse_layout(sheet).pages[0])
+    complete, warning = mend(laid_out, [Item(text, box) for text, box, _ in located])
+    blocks = tuple(place_block(block, number, located, frame) for block in complete.blocks)
+    return Page(number, width, height, blocks, page_words(located, frame) if words else (), "ocr", rotation), warning
 
 
-class Located:
+class Located(NamedTuple):
     """A recognised line and its box on the upright page, in fractions."""
 
-    def __init__(self, box: Box, line: OcrLine) -> None:
-        self.box = box
-        self.line = line
+    text: str
+    box: Box
+    line: OcrLine
 
 
 def scaled(box: Box, scale: float) -> Box:

@@ -8,14 +8,12 @@ pages that lie on their side or upside down, and turns narrow characters such as
 from __future__ import annotations
 
 import math
-import os
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from docferry.engine.extraction.errors import OcrUnavailable
 from docferry.engine.extraction.ocr.characters import part_digits, place_characters, words_of
 from docferry.engine.extraction.ocr.ink import find_ink
 from docferry.engine.extraction.ocr.lines import TYPICAL_INK, OcrLine, Point, Quad
+from docferry.engine.extraction.ocr.models import load_engine
 
 if TYPE_CHECKING:
     from docferry.engine.extraction.pixels import Picture
@@ -27,7 +25,6 @@ VOTERS = 24  # lines that are asked whether the page stands on its head
 DETECT_SIDE = 1600  # pixels of the longer side in which lines are looked for; at 1280 five-point text is lost
 LEAST_SIDE = 736  # a picture with a shorter side would be blown up by the library, at great cost
 TALL = 1.5  # a box this much higher than wide holds text that runs up or down the page
-CACHED_ENGINES = 1
 
 
 def ocr(image: Picture, threads: int = 2) -> list[OcrLine]:
@@ -72,26 +69,6 @@ def lay_back(quad: Quad, width: int) -> Quad:
     """The quad on the picture as it was before its quarter turn anticlockwise; ``width`` was its width."""
     first, second, third, fourth = ((width - y, x) for x, y in quad)
     return first, second, third, fourth
-
-
-@lru_cache(maxsize=CACHED_ENGINES)
-def load_engine(threads: int) -> Any:
-    """The models, loaded once for each process."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    try:
-        from rapidocr import RapidOCR
-    except ImportError as error:
-        raise OcrUnavailable(
-            "the document needs text recognition, which is not installed; install docferry[engine]"
-        ) from error
-    return RapidOCR(
-        params={
-            "Global.log_level": "critical",
-            "Global.return_word_box": True,
-            "EngineConfig.onnxruntime.intra_op_num_threads": threads,  # else it pins threads, which containers refuse
-            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-        }
-    )
 
 
 def mean_confidence(lines: list[OcrLine]) -> float:
