@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FORGET_EVERY_S = 3600.0
+FORGET_EVERY_S = 3600.0  # sooner where keep_history itself is shorter
+FORGET_EVERY_LEAST_S = 1.0
 BATCH = 100  # documents that leave in one commit: the work's own commits wait for it
 PAUSE_S = 0.1  # between batches
 TO_TIDY = "work folders of forgotten documents"  # the ledger's memory of them: [id, folder]
@@ -47,7 +48,7 @@ class Upkeep:
                 await self._forget_old()
             except LedgerError as error:
                 log.error("history is not shortened now: %s", error)
-            await self._daemon.clock.sleep(FORGET_EVERY_S)
+            await self._daemon.clock.sleep(_until_next_s(self._daemon.config.keep_history_s))
 
     async def _look_through(self) -> None:
         ledger = self._daemon.ledger
@@ -108,6 +109,12 @@ class Upkeep:
         left = await asyncio.to_thread(lambda: [entry for entry in gone if not _remove(Path(entry[1]))])
         await ledger.remember(TO_TIDY, left)
         return left
+
+
+def _until_next_s(keep_history_s: float | None) -> float:
+    if keep_history_s is None:
+        return FORGET_EVERY_S  # it may be set by a reload meanwhile
+    return min(max(keep_history_s, FORGET_EVERY_LEAST_S), FORGET_EVERY_S)
 
 
 def _may_lie_in_inbox(document: Document, offline: dict[str, str]) -> bool:

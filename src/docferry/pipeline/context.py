@@ -113,10 +113,15 @@ class Context:
         document = await self.ledger.apply(*changes)
         for change in changes:
             self._tell(change)
+            self.on_change(change)
         return document
 
     def _tell(self, change: Change) -> None:
         document, event = change.after, change.event
+        reason = event.detail.get("reason")
+        level = logging.DEBUG if change.quiet else logging.WARNING if reason else logging.INFO
+        if not log.isEnabledFor(level):
+            return
         facts = {
             "document": document.id,
             "path": document.path,
@@ -127,7 +132,4 @@ class Context:
             "attempt": document.attempts,
             "job": change.steps[-1].job_id if change.steps else None,
         }
-        level = logging.DEBUG if change.quiet else logging.WARNING if event.detail.get("reason") else logging.INFO
-        sentence = event.kind if not event.detail.get("reason") else f"{event.kind}: {event.detail['reason']}"
-        log.log(level, "%s", sentence, extra=facts)
-        self.on_change(change)
+        log.log(level, "%s", f"{event.kind}: {reason}" if reason else event.kind, extra=facts)
