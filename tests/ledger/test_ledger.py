@@ -318,7 +318,8 @@ def test_totals_equal_a_real_count(tmp_path: Path, moves: list[tuple[str, int, i
             before = present[number]
             choices = sorted(TRANSITIONS[before.state] | {before.state})
             moved = change(before, DocumentState(choices[dice % len(choices)]), attempts=dice)
-            present[number] = apply_change(connection, moved)
+            apply_change(connection, moved)
+            present[number] = moved.after
         elif what == "delete" and present.pop(number, None):
             connection.execute("DELETE FROM documents WHERE id = ?", (make_document(number).id,))
     counted = connection.execute("SELECT inbox, state, count(*) FROM documents GROUP BY inbox, state").fetchall()

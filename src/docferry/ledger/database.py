@@ -75,12 +75,17 @@ class WriterThread:
     def pulse(self) -> LedgerPulse:
         return LedgerPulse(self._commits, self._last_commit_took_s, self._queue.qsize())
 
-    async def call(self, work: Callable[[Connection], T]) -> T:
-        """Runs ``work`` and returns its value once the commit is durable. Safe to cancel: the work still happens."""
+    async def call(self, work: Callable[[Connection], T], *, told: Callable[[T], None] | None = None) -> T:
+        """Runs ``work`` and returns its value once the commit is durable. Safe to cancel: the work still happens.
+
+        ``told`` gets that value too, in the loop's thread, in the order of the commits and whoever still waits.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
         def done(value: T | None, error: BaseException | None) -> None:
+            if error is None and told is not None:
+                told(value)  # type: ignore[arg-type]
             if future.cancelled():
                 return
             if error is not None:

@@ -16,6 +16,7 @@ from docferry.ledger import rows, upkeep
 from docferry.ledger.changes import Change, Delivery, Event, StaleDocument
 from docferry.ledger.database import Connection, LedgerPulse, T, WriterThread
 from docferry.ledger.memory import get_memory, put_memory
+from docferry.ledger.recent import Found, Recent
 from docferry.models import Document, Json, Step
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Ledger:
     def __init__(self, state: Path) -> None:
         self.path = state / FILE_NAME
         self._writer = WriterThread(self.path)
+        self._recent = Recent()
         self._lock: int | None = None
         self._unchecked = False
 
@@ -97,13 +99,28 @@ class Ledger:
     async def document(self, document_id: str) -> Document | None:
         return await self.call(lambda connection: find_document(connection, document_id))
 
-    async def document_and_steps(self, document_id: str) -> tuple[Document, list[Step]] | None:
-        """A document with the steps of its present run, in order."""
-        return await self.call(lambda connection: find_document_and_steps(connection, document_id))
+    async def document_and_steps(self, document_id: str) -> Found | None:
+        """A document with the steps of its present run, in order, as the last commit that was told has left them."""
+        recent = self._recent.get(document_id)
+        return recent or await self.call(lambda connection: find_document_and_steps(connection, document_id))
 
     async def apply(self, *changes: Change) -> Document:
-        """Makes the changes durable, all or none, and returns the document's last version. Raises StaleDocument."""
-        return await self.call(lambda connection: [apply_change(connection, change) for change in changes][-1])
+        """Makes the changes durable, all or none, and returns the document as it is now. Raises StaleDocument.
+
+        It is read back in the same transaction: what stages hand on is what the file holds.
+        """
+        document_id = changes[0].before.id
+
+        def work(connection: Connection) -> Found:
+            for change in changes:
+                apply_change(connection, change)
+            found = find_document_and_steps(connection, document_id)
+            assert found is not None  # it was updated above
+            return found
+
+        self._recent.forget(document_id)
+        document, _ = await self._writer.call(work, told=self._recent.put)
+        return document
 
     async def open_documents(self) -> list[OpenRow]:
         """What start-up must take up again. No history is read."""
@@ -195,7 +212,7 @@ def find_steps(connection: Connection, document_id: str, run: int) -> list[Step]
     return [rows.to_step(row) for row in rows.dicts(found)]
 
 
-def find_document_and_steps(connection: Connection, document_id: str) -> tuple[Document, list[Step]] | None:
+def find_document_and_steps(connection: Connection, document_id: str) -> Found | None:
     document = find_document(connection, document_id)
     return (document, find_steps(connection, document.id, document.run)) if document else None
 
@@ -208,7 +225,7 @@ def list_open(connection: Connection) -> list[OpenRow]:
     return [(*row[:4], bool(row[4]), *row[5:]) for row in found]
 
 
-def apply_change(connection: Connection, change: Change) -> Document:
+def apply_change(connection: Connection, change: Change) -> None:
     """Compare-and-set: the row must still be where the change started from."""
     before, after = change.before, change.after
     columns = rows.changed_columns(before, after)
@@ -239,7 +256,6 @@ def apply_change(connection: Connection, change: Change) -> Document:
         )
     if not change.quiet:
         insert_event(connection, change.event, after.updated_at, after.id, after.state.value)
-    return after
 
 
 def _write_steps(connection: Connection, steps: Iterable[Step]) -> None:

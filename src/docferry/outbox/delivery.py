@@ -101,7 +101,7 @@ class Outbox:
         with self.root.folder(folders) as folder, translated(folder.path / name, "deliver"):
             delivered = _delivered_before(folder, name, outputs, receipt)
             if delivered is None:
-                replace = self._make_way(folder, name, receipt, token, replace=replace)
+                replace = self._make_way(folder, name, outputs, receipt, token, replace=replace)
                 delivered = self._write(folder, name, outputs, receipt, token, replace=replace)
             else:
                 clear_set(folder, len(outputs), token)
@@ -109,8 +109,20 @@ class Outbox:
             _remove_replaced(folder, name, token, keep={file.path.name for file in delivered})
         return delivered
 
-    def _make_way(self, folder: Folder, name: str, receipt: Mapping[str, Json], token: str, *, replace: bool) -> bool:
-        """Takes an older receipt out of sight before its set is touched: a receipt never describes a mixed set."""
+    def _make_way(
+        self,
+        folder: Folder,
+        name: str,
+        outputs: Sequence[Output],
+        receipt: Mapping[str, Json],
+        token: str,
+        *,
+        replace: bool,
+    ) -> bool:
+        """Takes an older receipt out of sight before its set is touched: a receipt never describes a mixed set.
+
+        NameTaken where files that are not ours have the base: what is in the outbox under one name is one set.
+        """
         existing = _read_receipt(folder, name + RECEIPT_SUFFIX)
         if existing is not None and existing.get("document") == receipt["document"]:
             replace = True
@@ -123,6 +135,8 @@ class Outbox:
                 os.rename(name + RECEIPT_SUFFIX, _replaced_name(token), src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
             folder.sync()
             failpoint("outbox.old-receipt-hidden")
+        elif not replace:
+            _refuse_mixed_set(folder, name, outputs)
         return replace
 
     def _write(
@@ -179,6 +193,14 @@ def _refuse_bad_suffixes(outputs: Sequence[Output]) -> None:
             raise OutboxError(f"not a suffix for a result: {display(suffix)!r}")
     if len(set(suffixes)) < len(suffixes):
         raise OutboxError(f"two results of one document with the same suffix: {', '.join(suffixes)}")
+
+
+def _refuse_mixed_set(folder: Folder, name: str, outputs: Sequence[Output]) -> None:
+    """What has our suffixes is ours, from an interrupted try, or is met when it is written; others are foreign."""
+    ours = {output.suffix for output in outputs}
+    for suffix in SUFFIXES:
+        if suffix not in ours and folder.exists(name + suffix):
+            raise _name_taken(folder, name + suffix)
 
 
 def _token(receipt: Mapping[str, Json], base: str) -> str:

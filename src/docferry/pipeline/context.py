@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -111,25 +111,34 @@ class Context:
     async def commit(self, *changes: Change) -> Document:
         """Makes changes of one document durable; then, and only then, tells the log and the observer."""
         document = await self.ledger.apply(*changes)
+        _tell(changes)
         for change in changes:
-            self._tell(change)
             self.on_change(change)
         return document
 
-    def _tell(self, change: Change) -> None:
-        document, event = change.after, change.event
-        reason = event.detail.get("reason")
-        level = logging.DEBUG if change.quiet else logging.WARNING if reason else logging.INFO
-        if not log.isEnabledFor(level):
-            return
-        facts = {
-            "document": document.id,
-            "path": document.path,
-            "inbox": document.inbox,
-            "provider": document.provider,
-            "rule": document.plan.rule if document.plan else None,
-            "state": document.state.value,
-            "attempt": document.attempts,
-            "job": change.steps[-1].job_id if change.steps else None,
-        }
-        log.log(level, "%s", f"{event.kind}: {reason}" if reason else event.kind, extra=facts)
+
+def _tell(changes: Sequence[Change]) -> None:
+    """One line of the log for what was committed together; polls and the like are details."""
+    told = [change.event for change in changes if not change.quiet]
+    reasons = any(event.detail.get("reason") for event in told)
+    level = logging.WARNING if reasons else logging.INFO if told else logging.DEBUG
+    if not log.isEnabledFor(level):
+        return
+    last = changes[-1]
+    document = last.after
+    facts = {
+        "document": document.id,
+        "path": document.path,
+        "inbox": document.inbox,
+        "provider": document.provider,
+        "rule": document.plan.rule if document.plan else None,
+        "state": document.state.value,
+        "attempt": document.attempts,
+        "job": last.steps[-1].job_id if last.steps else None,
+    }
+    log.log(level, "%s", ", ".join(_sentence(event) for event in told or (last.event,)), extra=facts)
+
+
+def _sentence(event: Event) -> str:
+    reason = event.detail.get("reason")
+    return f"{event.kind}: {reason}" if reason else event.kind

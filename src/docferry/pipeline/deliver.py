@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from docferry.durable import remove_tree
 from docferry.errors import DocferryError
@@ -15,7 +15,7 @@ from docferry.folders import Folder, sha256_of
 from docferry.ledger import Delivery, LedgerConflict
 from docferry.ledger.ledger import find_deliveries, output_taken
 from docferry.ledger.rows import output_key
-from docferry.models import Document, DocumentState, Json, Step, StepState
+from docferry.models import Document, DocumentState, Step, StepState
 from docferry.outbox.delivery import Delivered, NameTaken
 from docferry.outbox.names import safe_path
 from docferry.outbox.originals import put_away
@@ -70,13 +70,19 @@ async def deliver_outputs(
 
     Also for the partial results of a failed document.
     """
-    places = context.places(document)
+
+    def write(reserved: Document) -> tuple[list[Delivered], T]:
+        made = outputs if outputs is not None else _make_outputs(context, reserved, steps)
+        written = _write(reserved, context.places(reserved), made, steps, context.clock.now())
+        failpoint("deliver.written")
+        return written, finish(reserved)
+
     while True:
-        document, outputs = await _prepare(context, document, steps, places, outputs)
-        receipt = make_receipt(document, steps, delivered_at=context.clock.now(), missing=outputs.missing)
+        if document.output_base is None:
+            document = await _reserve(context, document, steps, outputs)
         try:
-            written, finished = await asyncio.to_thread(_write, document, places, outputs, receipt, finish)
-        except NameTaken:  # someone else put a file there meanwhile: it stays, we take another name
+            written, finished = await asyncio.to_thread(write, document)
+        except NameTaken:  # someone else has put a file there: it stays, we take another name
             document = await context.commit(
                 context.change(document, "name taken", quiet=True, output_base=None, output_key=None)
             )
@@ -84,53 +90,55 @@ async def deliver_outputs(
         return document, written, finished
 
 
-def _write(
-    document: Document,
-    places: Places,
-    outputs: OutputSet,
-    receipt: Mapping[str, Json],
-    finish: Callable[[Document], T],
-) -> tuple[list[Delivered], T]:
-    assert document.output_base is not None  # reserved by ``_prepare``
-    overwrite = planning.plan_of(document).on_existing == "replace"
-    written = places.outbox.deliver(document.output_base, outputs.outputs, receipt, replace=overwrite)
-    failpoint("deliver.written")
-    return written, finish(document)
+def likely_name(context: Context, document: Document) -> Mapping[str, Any]:
+    """The fields that reserve the name a document's results will mostly get, without a look at the outbox.
 
-
-async def _prepare(
-    context: Context, document: Document, steps: Sequence[Step], places: Places, outputs: OutputSet | None
-) -> tuple[Document, OutputSet]:
-    """What to write, and the document with a name for it, made ours by a unique key in the ledger beforehand."""
+    LedgerConflict at the commit tells that another document has it, NameTaken at writing that a foreign file has.
+    """
+    if document.output_base is not None:
+        return {}
     plan = planning.plan_of(document)
     wanted = safe_path(plan.output_name or document.path)
-    replaces = plan.on_existing == "replace"
     outbox = str(context.inbox(document).outbox)
+    return {
+        "output_base": wanted,
+        "output_key": None if plan.on_existing == "replace" else output_key(outbox, wanted),
+    }
 
-    def nobodys(base: str) -> bool:
-        return False
+
+def _write(
+    document: Document, places: Places, outputs: OutputSet, steps: Sequence[Step], now: float
+) -> list[Delivered]:
+    assert document.output_base is not None  # reserved before
+    overwrite = planning.plan_of(document).on_existing == "replace"
+    receipt = make_receipt(document, steps, delivered_at=now, missing=outputs.missing)
+    return places.outbox.deliver(document.output_base, outputs.outputs, receipt, replace=overwrite)
+
+
+async def _reserve(context: Context, document: Document, steps: Sequence[Step], outputs: OutputSet | None) -> Document:
+    """A name for the results that nobody else has, made ours by a unique key in the ledger."""
+    name = likely_name(context, document)
+    wanted, outbox = name["output_base"], str(context.inbox(document).outbox)
 
     def taken(base: str) -> bool:
         key = output_key(outbox, base)
         return context.ledger.call_sync(lambda connection: output_taken(connection, key, document.id))
 
-    def look(others: Callable[[str], bool]) -> tuple[OutputSet, str]:
+    def look() -> str:
         made = outputs if outputs is not None else _make_outputs(context, document, steps)
-        if document.output_base is not None or replaces:
-            return made, document.output_base or wanted
-        return made, places.outbox.reserve(wanted, others, [output.suffix for output in made.outputs])
+        suffixes = [output.suffix for output in made.outputs]
+        return context.places(document).outbox.reserve(wanted, taken, suffixes)
 
-    others = nobodys  # mostly true, and the unique key tells when it is not
     while True:
-        made, base = await asyncio.to_thread(look, others)
-        if document.output_base is not None:
-            return document, made
+        if name["output_key"] is not None:
+            base = await asyncio.to_thread(look)
+            name = {"output_base": base, "output_key": output_key(outbox, base)}
         try:
-            key = None if replaces else output_key(outbox, base)
-            change = context.change(document, "writing results", {"name": base}, output_base=base, output_key=key)
-            return await context.commit(change), made
+            return await context.commit(
+                context.change(document, "writing results", {"name": name["output_base"]}, **name)
+            )
         except LedgerConflict:
-            others = taken
+            continue  # someone was faster
 
 
 def _make_outputs(context: Context, document: Document, steps: Sequence[Step]) -> OutputSet:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from docferry.failpoints import failpoint
-from docferry.ledger import Change
+from docferry.ledger import Change, LedgerConflict
 from docferry.models import Document, DocumentState, Step, StepState
 from docferry.pipeline import steps as planning
 from docferry.pipeline.context import Context
+from docferry.pipeline.deliver import likely_name
 from docferry.providers.base import Answered, Pointed
 
 CLASS = "class"  # the fact that a classification step gives to the rules
@@ -68,11 +69,23 @@ async def finish_step(
             context.change(document, "completed", {"job": step.job_id}, steps=(done,), state=DocumentState.STORING)
         )
         document = changes[-1].after
-    changes.append(_onward(context, document, done, also))
-    document = await context.commit(*changes)
+    onward = _onward(context, document, done, also)
+    if onward.after.state is DocumentState.DELIVERING:
+        document = await _commit_with_name(context, changes, onward)
+    else:
+        document = await context.commit(*changes, onward)
     failpoint("step.finished")
     _learn(context, document, done)
     return document
+
+
+async def _commit_with_name(context: Context, changes: Sequence[Change], delivering: Change) -> Document:
+    """Reserves the results' name in the same commit; where another document has it, delivery looks for a free one."""
+    named = replace(delivering, after=replace(delivering.after, **likely_name(context, delivering.after)))
+    try:
+        return await context.commit(*changes, named)
+    except LedgerConflict:
+        return await context.commit(*changes, delivering)
 
 
 def _onward(context: Context, document: Document, done: Step, also: Mapping[str, Any]) -> Change:
