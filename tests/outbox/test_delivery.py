@@ -56,7 +56,7 @@ def test_delivering_again_changes_nothing(outbox: Outbox) -> None:
     assert {path: (outbox.root.path / path).stat().st_ino for path in tree(outbox.root.path)} == inodes
 
 
-@pytest.mark.parametrize("suffix", [".md", ".receipt.json", ".tables.json"])
+@pytest.mark.parametrize("suffix", [".md", ".html", ".receipt.json", ".tables.json"])
 def test_a_foreign_file_is_kept_and_the_next_number_taken(outbox: Outbox, suffix: str) -> None:
     foreign = outbox.root.path / f"a{suffix}"
     foreign.write_bytes(b'{"document": "foreign"}')

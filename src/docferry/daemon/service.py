@@ -7,6 +7,7 @@ loudly, so that whoever supervises it starts it again and the ledger takes every
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import queue
@@ -121,6 +122,7 @@ class Daemon:
         self._handle_signals()
         async with AsyncExitStack() as stack:
             await self._start(stack)
+            gc.freeze()  # modules and wiring stay for ever: no collection need look through them again
             async with asyncio.TaskGroup() as group:
                 parts = [
                     group.create_task(self.dispatcher.run(), name="dispatcher"),

@@ -15,10 +15,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import h11
 import httpx
@@ -102,6 +102,35 @@ class DirectTransport(httpx.AsyncBaseTransport):
         except OSError as error:  # TLS and DNS errors are OSErrors too
             raise httpx.ConnectError(str(error)) from error
         return line
+
+
+class DirectClient:
+    """What ``HttpClient`` wants of httpx.AsyncClient, which spends as much on cookies, redirects and authentication
+    as the transport does on the request."""
+
+    def __init__(self, transport: DirectTransport, timeout: httpx.Timeout) -> None:
+        self._transport = transport
+        self._timeout = timeout
+
+    def build_request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str],
+        content: httpx.AsyncByteStream | None,
+    ) -> httpx.Request:
+        extensions = {"timeout": self._timeout.as_dict()}
+        return httpx.Request(method, url, params=params, headers=headers, content=content, extensions=extensions)
+
+    async def send(self, request: httpx.Request, *, stream: Literal[True]) -> httpx.Response:
+        response = await self._transport.handle_async_request(request)
+        response.request = request
+        return response
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
 
 
 class _Timeouts:

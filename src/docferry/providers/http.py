@@ -27,15 +27,17 @@ from urllib.request import getproxies
 
 import httpx
 
+from docferry import __version__
 from docferry.durable import DurableFile
 from docferry.errors import Ambiguous, InboxOffline, Parked, ProviderError, Rejected, Unavailable
 from docferry.models import Json
 from docferry.providers.answer_json import AnswerFault, read_object
 from docferry.providers.body import Body, Result
 from docferry.providers.classify import Answer, Call, Context, one_line, refusal, unusable
-from docferry.providers.direct import DirectTransport
+from docferry.providers.direct import DirectClient, DirectTransport
 from docferry.providers.unpack import Unpacker, UnpackFault
 
+USER_AGENT = f"docferry/{__version__}"
 ERROR_BODY_BYTES = 64 * 1024
 WRITE_BYTES = 1 << 20
 AT_ONCE_BYTES = 32 * 1024  # answers up to this are decoded faster than a thread is woken
@@ -110,9 +112,11 @@ class HttpClient:
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix=f"provider-{settings.name}")
         self._reads = self._client(reuse_s=REUSE_S)
         self._submits = self._client(reuse_s=REUSE_SURE_S)
-        self._foreign: httpx.AsyncClient | None = None  # for links to other hosts; made when the first one comes
+        self._foreign: httpx.AsyncClient | DirectClient | None = (
+            None  # for links to other hosts; made when the first one comes
+        )
 
-    def _client(self, *, reuse_s: float, foreign: bool = False) -> httpx.AsyncClient:
+    def _client(self, *, reuse_s: float, foreign: bool = False) -> httpx.AsyncClient | DirectClient:
         settings = self.settings
         timeout = httpx.Timeout(
             settings.read_timeout_s, connect=settings.connect_timeout_s, write=settings.write_timeout_s, pool=None
@@ -126,8 +130,7 @@ class HttpClient:
             return httpx.AsyncClient(
                 verify=tls, proxy=settings.proxy, limits=limits, timeout=timeout, trust_env=trust_env
             )
-        transport = DirectTransport(tls, socket=socket, reuse_s=reuse_s)
-        return httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False)
+        return DirectClient(DirectTransport(tls, socket=socket, reuse_s=reuse_s), timeout)
 
     async def aclose(self) -> None:
         for client in (self._reads, self._submits, self._foreign):
@@ -254,22 +257,23 @@ class HttpClient:
     async def _open(self, request: Request) -> httpx.Response:
         url = self.absolute(request.url)
         own = self.is_own(url)
-        headers = {"accept": "application/json", "accept-encoding": "gzip", **request.headers}
+        headers = {"user-agent": USER_AGENT, "accept": "application/json", "accept-encoding": "gzip", **request.headers}
         if own:
             headers |= self.settings.auth
         if request.body:
             await request.body.open(self._reading)
             headers |= {"content-type": request.body.content_type, "content-length": str(request.body.length)}
-        prepared = self._client_for(request, own).build_request(
+        client = self._client_for(request, own)
+        prepared = client.build_request(
             request.method, url, params=request.query or None, headers=headers, content=request.body
         )
         if request.body:
             prepared.extensions["trace"] = _watch(request.body)
         if request.timeout_s is not None:
             prepared.extensions["timeout"]["read"] = request.timeout_s
-        return await self._client_for(request, own).send(prepared, stream=True, follow_redirects=False)
+        return await client.send(prepared, stream=True)
 
-    def _client_for(self, request: Request, own: bool) -> httpx.AsyncClient:
+    def _client_for(self, request: Request, own: bool) -> httpx.AsyncClient | DirectClient:
         if not own:
             if self._foreign is None:
                 self._foreign = self._client(reuse_s=0.0, foreign=True)
