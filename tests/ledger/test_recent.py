@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Iterator
+from dataclasses import fields as fields_of
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from hypothesis import strategies as st
 from docferry.ledger import Change, Event, Ledger, StaleDocument
 from docferry.ledger.ledger import find_document_and_steps
 from docferry.ledger.recent import Recent
-from docferry.models import TRANSITIONS, DocumentState
-from ledger.documents import PLAN, make_document, make_step, objects, plans
+from docferry.models import TRANSITIONS, Document, DocumentState
+from ledger.documents import PLAN, any_document, any_step, make_document, make_step, objects, plans
 
 NUMBERS = itertools.count()
+FOLLOWED = {field.name for field in fields_of(Document)} - {"id", "state", "size_bytes", "output_key"}
 CHANGES = st.fixed_dictionaries(
     {"due_at": st.floats(0, 1e9)},
     optional={
@@ -95,9 +97,35 @@ def test_an_ordinary_course_asks_the_file_once(ledger: Ledger) -> None:
     asyncio.run(work())
 
 
-def test_no_more_than_so_many_are_kept() -> None:
+def test_no_more_than_so_many_are_kept_and_only_what_was_committed() -> None:
     recent = Recent(most=2)
-    documents = [make_document(number) for number in range(3)]
+    documents = [make_document(number) for number in range(4)]
     for document in documents:
-        recent.put((document, []))
-    assert [recent.get(document.id) is None for document in documents] == [True, False, False]
+        recent.wrote((document, []))
+        assert recent.newest(document.id) is not None
+        assert recent.get(document.id) is None
+        recent.settled(document is not documents[3])
+    assert [recent.get(document.id) is None for document in documents] == [True, False, False, True]
+    assert recent.newest(documents[3].id) is None
+
+
+@given(st.data())
+def test_a_row_is_followed_as_the_file_has_it(ledger: Ledger, data: st.DataObject) -> None:
+    """Any document and any change of it, with characters and numbers that the file gives back in another form."""
+    one = replace(data.draw(any_document()), id=f"{next(NUMBERS):016d}", filed=False, output_key=None)
+    other = data.draw(any_document())
+    names = data.draw(st.sets(st.sampled_from(sorted(FOLLOWED))))
+    changed = {name: getattr(other, name) for name in names} | {"error": data.draw(st.none() | st.text())}
+    step = data.draw(any_step(one.id))
+
+    async def work() -> None:
+        ledger.add_documents_sync([one], Event("claimed"))
+        for fields in ({}, changed):
+            found = await ledger.document_and_steps(one.id)
+            assert found is not None
+            after = replace(found[0], **fields)
+            await ledger.apply(Change(found[0], after, Event("x"), (replace(step, run=after.run),)))
+        kept = await ledger.call(lambda c: find_document_and_steps(c, one.id))
+        assert await ledger.document_and_steps(one.id) == kept
+
+    asyncio.run(work())

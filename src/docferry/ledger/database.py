@@ -56,10 +56,14 @@ class LedgerPulse:
 
 
 class WriterThread:
-    """Runs functions on the ledger's writing connection; a call returns when its effect is durable."""
+    """Runs functions on the ledger's writing connection; a call returns when its effect is durable.
 
-    def __init__(self, path: Path) -> None:
+    ``settled`` hears, in this thread and before any caller does, whether a transaction is durable or was taken back.
+    """
+
+    def __init__(self, path: Path, settled: Callable[[bool], None] = lambda durable: None) -> None:
         self.path = path
+        self._settled = settled
         self._queue: queue.SimpleQueue[_Request[Any] | None] = queue.SimpleQueue()
         self._opened: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="docferry-ledger", daemon=True)
@@ -75,17 +79,12 @@ class WriterThread:
     def pulse(self) -> LedgerPulse:
         return LedgerPulse(self._commits, self._last_commit_took_s, self._queue.qsize())
 
-    async def call(self, work: Callable[[Connection], T], *, told: Callable[[T], None] | None = None) -> T:
-        """Runs ``work`` and returns its value once the commit is durable. Safe to cancel: the work still happens.
-
-        ``told`` gets that value too, in the loop's thread, in the order of the commits and whoever still waits.
-        """
+    async def call(self, work: Callable[[Connection], T]) -> T:
+        """Runs ``work`` and returns its value once the commit is durable. Safe to cancel: the work still happens."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
         def done(value: T | None, error: BaseException | None) -> None:
-            if error is None and told is not None:
-                told(value)  # type: ignore[arg-type]
             if future.cancelled():
                 return
             if error is not None:
@@ -156,8 +155,10 @@ class WriterThread:
             connection.execute("BEGIN")
             outcomes = [_run_in_savepoint(connection, request.work) for request in group]
             connection.execute("COMMIT")
+            self._settled(True)
         except sqlite3.Error as error:
             _roll_back(connection)
+            self._settled(False)
             failure = translate(error, self.path)
             outcomes = [(None, failure)] * len(group)
         self._commits += 1

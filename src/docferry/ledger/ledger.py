@@ -16,7 +16,7 @@ from docferry.ledger import rows, upkeep
 from docferry.ledger.changes import Change, Delivery, Event, StaleDocument
 from docferry.ledger.database import Connection, LedgerPulse, T, WriterThread
 from docferry.ledger.memory import get_memory, put_memory
-from docferry.ledger.recent import Found, Recent
+from docferry.ledger.recent import Found, Recent, follow
 from docferry.models import Document, Json, Step
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,8 @@ class Ledger:
 
     def __init__(self, state: Path) -> None:
         self.path = state / FILE_NAME
-        self._writer = WriterThread(self.path)
         self._recent = Recent()
+        self._writer = WriterThread(self.path, self._recent.settled)
         self._lock: int | None = None
         self._unchecked = False
 
@@ -100,27 +100,25 @@ class Ledger:
         return await self.call(lambda connection: find_document(connection, document_id))
 
     async def document_and_steps(self, document_id: str) -> Found | None:
-        """A document with the steps of its present run, in order, as the last commit that was told has left them."""
+        """A document with the steps of its present run, in order."""
         recent = self._recent.get(document_id)
         return recent or await self.call(lambda connection: find_document_and_steps(connection, document_id))
 
     async def apply(self, *changes: Change) -> Document:
-        """Makes the changes durable, all or none, and returns the document as it is now. Raises StaleDocument.
-
-        It is read back in the same transaction: what stages hand on is what the file holds.
-        """
+        """Makes the changes durable, all or none, and returns the document as it is now. Raises StaleDocument."""
         document_id = changes[0].before.id
 
-        def work(connection: Connection) -> Found:
+        def work(connection: Connection) -> Document:
             for change in changes:
                 apply_change(connection, change)
-            found = find_document_and_steps(connection, document_id)
+            earlier = self._recent.newest(document_id)
+            found = follow(earlier, changes) if earlier else None
+            found = found or find_document_and_steps(connection, document_id)
             assert found is not None  # it was updated above
-            return found
+            self._recent.wrote(found)
+            return found[0]
 
-        self._recent.forget(document_id)
-        document, _ = await self._writer.call(work, told=self._recent.put)
-        return document
+        return await self.call(work)
 
     async def open_documents(self) -> list[OpenRow]:
         """What start-up must take up again. No history is read."""

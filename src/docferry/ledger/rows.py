@@ -6,7 +6,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from docferry.models import Document, DocumentState, FileIdentity, Json, Plan, Step, StepState, display
@@ -74,7 +74,12 @@ def document_columns(document: Document) -> dict[str, Any]:
 
 def changed_columns(before: Document, after: Document) -> dict[str, Any]:
     """Only what differs: a transition writes a handful of columns, not forty, and encodes no more."""
-    return _columns(after, [name for name in _FIELDS if _differs(getattr(before, name), getattr(after, name))])
+    return _columns(after, changed_fields(before, after))
+
+
+def changed_fields(before: Document, after: Document) -> list[str]:
+    """The names of the fields that differ."""
+    return [name for name in _FIELDS if _differs(getattr(before, name), getattr(after, name))]
 
 
 def _differs(old: object, new: object) -> bool:
@@ -129,6 +134,42 @@ def to_document(row: Mapping[str, Any]) -> Document:
         cancel_requested=bool(row["cancel_requested"]),
         linked_to=row["linked_to"],
     )
+
+
+# Fields that do not come back from the file as they were given: escaped characters, lists for tuples inside JSON.
+_KEPT: Mapping[str, Callable[[Document], Any]] = {
+    "identity": lambda document: replace(document.identity, size_bytes=document.size_bytes),
+    "media_type": lambda document: text(document.media_type),
+    "plan": lambda document: Plan.from_json(json.loads(dumps(document.plan.to_json()))) if document.plan else None,
+    "facts": lambda document: json.loads(dumps(dict(document.facts))),
+    "output_base": lambda document: text(document.output_base),
+    "error": lambda document: text(document.error),
+    "error_hint": lambda document: text(document.error_hint),
+    "waits_for": lambda document: text(document.waits_for),
+}
+
+
+def kept_document(document: Document, name: str) -> Any:
+    """The field as ``to_document`` will give it."""
+    keep = _KEPT.get(name)
+    return getattr(document, name) if keep is None else keep(document)
+
+
+def kept_step(step: Step) -> Step:
+    """The step as ``to_step`` will give it."""
+    return replace(
+        step,
+        options=_kept_object(step.options),
+        job_id=text(step.job_id),
+        answer=text(step.answer),
+        pointer=text(step.pointer),
+        outcome=_kept_object(step.outcome),
+        error=text(step.error),
+    )
+
+
+def _kept_object(value: Mapping[str, Json]) -> Mapping[str, Json]:
+    return json.loads(dumps(dict(value))) if value else value
 
 
 def step_columns(step: Step) -> dict[str, Any]:

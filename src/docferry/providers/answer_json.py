@@ -64,6 +64,8 @@ def _is_too_deep(value: Json) -> bool:
     """Level by level, so that nothing here recurses. (The decoder's own limit is near a thousand.)"""
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(MAX_DEPTH):
+        if not level:
+            return False
         level = [
             child
             for parent in level
