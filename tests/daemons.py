@@ -28,6 +28,14 @@ T = TypeVar("T")
 SAMPLES = Path(__file__).parent.parent / "config" / "samples"
 DEADLINE_S = 60.0
 
+# As jobs, so that there is something to poll, kill and cancel: small documents would be done in one call.
+EVERYTHING = {
+    "name": "everything",
+    "provider": "local",
+    "mode": "async",
+    "deliver": {"formats": ["markdown", "json"]},
+}
+
 
 def wait_for(what: Callable[[], T], *, deadline_s: float = DEADLINE_S, saying: Callable[[], str] = str) -> T:
     """The first true answer of ``what``; fails with what ``saying`` says when there is none in time."""
@@ -63,7 +71,7 @@ class Ferry:
             "state": "./state",
             "inboxes": [{"name": "scans", "path": "./inbox", "settle_max": "3s", **places, **inbox}],
             "providers": {"local": {"dialect": "pulse", "engine": "embedded"}},
-            "rules": [{"name": "everything", "provider": "local", "deliver": {"formats": ["markdown", "json"]}}],
+            "rules": [EVERYTHING],
         }
         self.config.write_text(yaml.safe_dump({**values, **config}, sort_keys=False))
 

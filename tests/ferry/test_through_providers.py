@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import plistlib
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ FORMATS = {"formats": ["markdown", "json"]}
 
 
 def pulse(fake: FakeProvider, rule: dict[str, Any] | None = None, **provider: Any) -> dict[str, Any]:
-    """A configuration whose one rule sends everything to the peer."""
+    """A configuration whose one rule sends everything to the peer, as jobs."""
     return {
         "providers": {"peer": {"dialect": fake.dialect, "url": fake.url, **provider}},
-        "rules": [{"name": "all", "provider": "peer", "deliver": FORMATS, **(rule or {})}],
+        "rules": [{"name": "all", "provider": "peer", "mode": "async", "deliver": FORMATS, **(rule or {})}],
     }
 
 
@@ -125,6 +126,73 @@ def test_lost_answer_of_an_idempotent_provider_gives_the_same_job(tmp_path: Path
         assert ferry.run_once().returncode == 0
         assert len({submission.job_id for submission in fake.accepted()}) == 1
     check_all_ended(ferry, [LETTER])
+
+
+def test_auto_calls_synchronously_where_documents_are_small_and_as_a_job_where_not(tmp_path: Path) -> None:
+    """None of the rules asks for pages: what decides is read from the documents themselves."""
+    expected = {
+        "letter.txt": "sync",
+        "receipt.png": "sync",
+        "report.pdf": "sync",  # four pages
+        "letter.docx": "sync",
+        "long.txt": "async",  # more than five pages of text
+        "many.pdf": "async",
+    }
+    with FakeProvider("pulse", {}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake, {"mode": "auto"}))
+        for name in ("receipt.png", "report.pdf", "letter.docx"):
+            ferry.drop(SAMPLES / name)
+        ferry.drop(LETTER, "letter.txt")
+        ferry.drop(LETTER * 1000, "long.txt")
+        ferry.drop(b"%PDF-1.4\n1 0 obj << /Type /Pages /Count 6 >> endobj\n%%EOF\n", "many.pdf")
+        assert ferry.run_once().returncode == 0
+        assert "sync" in ferry.command("explain", str(SAMPLES / "letter.docx")).stdout
+    receipts = ferry.receipts().values()
+    assert {receipt["name"]: receipt["steps"][0]["mode"] for receipt in receipts} == expected
+
+
+def test_synchronous_call_that_takes_too_long_is_settled_like_any_lost_answer(tmp_path: Path) -> None:
+    hangs = {"on": "submit", "do": "accept_then_hang", "times": 1}
+    with FakeProvider("nanonets", {"faults": [hangs]}) as fake:
+        rule = {"steps": [{"extract": {"output_format": ["markdown"]}}], "mode": "auto", "job_timeout": "1s"}
+        ferry = Ferry(tmp_path, pulse(fake, rule))
+        ferry.drop(LETTER, "letter.txt")
+        assert ferry.run_once().returncode == 0
+        assert [submission.mode for submission in fake.accepted()] == ["sync"]
+    [document] = ferry.documents()
+    assert "answer lost" in [event["kind"] for event in ferry.events(document.id)]
+    check_all_ended(ferry, [LETTER])
+
+
+def test_synchronous_call_that_is_refused_for_its_pages_becomes_a_job(tmp_path: Path) -> None:
+    refuses = {"on": "submit", "do": "status", "status": 400, "body": {"detail": "maximum of 5 pages"}, "times": 1}
+    with FakeProvider("nanonets", {"faults": [refuses]}) as fake:
+        rule = {"steps": [{"extract": {"output_format": ["markdown"]}}], "mode": "auto"}
+        ferry = Ferry(tmp_path, pulse(fake, rule))
+        ferry.drop(LETTER, "letter.txt")
+        assert ferry.run_once().returncode == 0
+        assert [submission.mode for submission in fake.accepted()] == ["async"]
+    check_all_ended(ferry, [LETTER])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("lease.url", b"[InternetShortcut]\r\nURL=https://example.com/lease.pdf\r\n"),
+        ("lease.webloc", plistlib.dumps({"URL": "https://example.com/lease.pdf"})),
+    ],
+)
+def test_link_file_is_submitted_by_its_address_where_the_inbox_takes_links(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    with FakeProvider("pulse", {}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake, {"mode": "auto"}), links=True)
+        ferry.drop(content, name)
+        assert ferry.run_once().returncode == 0
+        [submission] = fake.accepted()
+        assert submission.fields["fileUrl"] == "https://example.com/lease.pdf"
+        assert (submission.mode, submission.upload_name) == ("async", "")  # nobody knows how long it is
+    check_all_ended(ferry, [content])
 
 
 def test_large_result_is_fetched_once_and_delivered(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def fake() -> Iterator[FakeProvider]:
 
 
 def ferry_with(folder: Path, fake: FakeProvider, rule: dict[str, Any] | None = None, **inbox: Any) -> Ferry:
-    rules = [{"name": "everything", "provider": "local", **(rule or {})}]
+    rules = [{"name": "everything", "provider": "local", "mode": "async", **(rule or {})}]
     return Ferry(folder, {"providers": {"local": {"dialect": "pulse", "url": fake.url}}, "rules": rules}, **inbox)
 
 

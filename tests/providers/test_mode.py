@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from docferry.providers.base import Capabilities
-from docferry.providers.mode import choose_mode
+from docferry.providers.mode import choose_mode, hangs_on_pages
 
 BOTH = frozenset({"extract"})
 
@@ -69,3 +69,22 @@ def test_an_endpoint_that_exists_one_way_only() -> None:
         for mode in ("auto", "sync", "async"):
             made = choose_mode(capabilities, Limits(), mode, endpoint="extract", pages=1, size_bytes=1, is_chain=False)
             assert made == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "chain", "max_sync", "expected"),
+    [
+        ("auto", 1000, False, None, True),
+        ("auto", 1001, False, None, False),  # too large, however few they are
+        ("auto", 10, True, None, False),
+        ("async", 10, False, None, False),
+        ("sync", 10, False, None, False),
+        ("sync", 10**9, False, 5, True),  # it gives way where the provider refuses so many
+    ],
+)
+def test_when_the_number_of_pages_decides(
+    mode: str, size: int, chain: bool, max_sync: int | None, expected: bool
+) -> None:
+    capabilities = Capabilities(BOTH, BOTH, BOTH, False, False, False, frozenset(), max_sync)
+    told = hangs_on_pages(capabilities, Limits(), mode, endpoint="extract", size_bytes=size, is_chain=chain)
+    assert told is expected

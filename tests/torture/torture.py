@@ -70,7 +70,7 @@ def configuration(fake: FakeProvider) -> dict[str, Any]:
         },
         "rules": [
             {"name": "to the engine", "when": {"name": "engine*"}, "provider": "engine"},
-            {"name": "to the fake", "provider": "fake"},
+            {"name": "to the fake", "provider": "fake", "mode": "async"},
         ],
         "shutdown_grace": "5s",
     }

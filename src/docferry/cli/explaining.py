@@ -13,14 +13,15 @@ from typing import Any
 import click
 
 from docferry.cli.common import print_json
-from docferry.config import Config, ProviderConfig
+from docferry.config import Config
 from docferry.daemon.sockets import ENGINE, socket_path
 from docferry.errors import ExitCode, UsageError
 from docferry.models import Json, Plan, display
-from docferry.pipeline.steps import UPLOADING, upload_name
-from docferry.providers.base import Capabilities, RequestDescription, Submission, Upload
+from docferry.pipeline.links import read_link
+from docferry.pipeline.pages import Target, known_pages, mode_of, page_facts
+from docferry.pipeline.steps import UPLOADING, is_link, upload_name
+from docferry.providers.base import RequestDescription, Submission, Upload
 from docferry.providers.build import create_provider
-from docferry.providers.mode import choose_mode
 from docferry.rules.evaluate import RuleSet
 from docferry.rules.facts import FactReader
 from docferry.rules.given import given_facts
@@ -81,9 +82,10 @@ async def _explain(
             inbox, path = _place(config, file, inbox_name or given.get("inbox"))
             facts = {**_cheap(file, inbox, path), **given}
             trial = await try_document(config, rules, facts, file, reader)
-            requests = await _requests(config, trial.plan, trial.facts, file) if trial.plan else ()
-            more = await reader.read(file, _SHOWN_ANYWAY - trial.facts.keys()) if file is not None else {}
-            explained.append(_Explained(str(file or facts["path"]), trial, {**trial.facts, **more}, requests))
+            known, requests = await _requests(config, trial.plan, trial.facts, file, reader) if trial.plan else ({}, ())
+            facts = {**trial.facts, **known}
+            more = await reader.read(file, _SHOWN_ANYWAY - facts.keys()) if file is not None else {}
+            explained.append(_Explained(str(file or facts["path"]), trial, {**facts, **more}, requests))
         return explained
     finally:
         await reader.aclose()
@@ -111,30 +113,29 @@ def _cheap(file: Path | None, inbox: str, path: str) -> dict[str, Json]:
 
 
 async def _requests(
-    config: Config, plan: Plan, facts: Mapping[str, Json], file: Path | None
-) -> tuple[tuple[str, RequestDescription], ...]:
+    config: Config, plan: Plan, facts: Mapping[str, Json], file: Path | None, reader: FactReader
+) -> tuple[Mapping[str, Json], tuple[tuple[str, RequestDescription], ...]]:
     """Each step's request, as it would leave but for the key; ids of earlier steps are named, not known.
 
     ``facts`` are those that routing knows: one that it did not ask for must not change the request here either.
+    Before the requests stand the facts that sending asks for besides.
     """
     settings = config.providers[plan.provider]
     provider = create_provider(settings, key=None, engine_socket=socket_path(config.state, ENGINE))
+    target = Target(provider.capabilities, settings)
     try:
-        submissions = [
-            _submission(provider.capabilities, settings, plan, at, facts, file) for at in range(len(plan.steps))
-        ]
-        return tuple((submission.mode, provider.describe(submission)) for submission in submissions)
+        link = read_link(file) if file is not None and is_link(facts["path"], config.inbox(facts["inbox"])) else None
+        known = {}
+        if file is not None and link is None:
+            known = await page_facts(target, plan, facts, file, facts["size"], reader)
+        submissions = [_submission(target, plan, at, {**facts, **known}, file, link) for at in range(len(plan.steps))]
+        return known, tuple((submission.mode, provider.describe(submission)) for submission in submissions)
     finally:
         await provider.aclose()
 
 
 def _submission(
-    capabilities: Capabilities,
-    settings: ProviderConfig,
-    plan: Plan,
-    index: int,
-    facts: Mapping[str, Json],
-    file: Path | None,
+    target: Target, plan: Plan, index: int, facts: Mapping[str, Json], file: Path | None, link: str | None
 ) -> Submission:
     step, key = plan.steps[index], f"{TRIAL_ID}-1-{index}-1"
     media_type = facts["type"] if isinstance(facts.get("type"), str) else "application/octet-stream"
@@ -142,18 +143,11 @@ def _submission(
     return Submission(
         endpoint=step.endpoint,
         options=step.options,
-        mode=choose_mode(
-            capabilities,
-            settings,
-            plan.mode,
-            endpoint=step.endpoint,
-            pages=facts["pages"] if isinstance(facts.get("pages"), int) else None,
-            size_bytes=facts["size"],
-            is_chain=len(plan.steps) > 1,
-        ),
+        mode=mode_of(target, plan, index, None if link else known_pages(facts), facts["size"]),
         idempotency_key=key,
         upload_name=upload_name(key, facts["path"]),
-        upload=upload if step.endpoint in UPLOADING else None,
+        upload=upload if step.endpoint in UPLOADING and link is None else None,
+        file_url=link if step.endpoint in UPLOADING else None,
         inputs={name: f"<{name}>" for name in _FLOWING} if index else {},
     )
 

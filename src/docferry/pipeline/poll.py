@@ -38,7 +38,8 @@ async def poll(context: Context, document: Document, steps: Sequence[Step]) -> D
     now = context.clock.now()
     if document.cancel_requested and (ended := await cancel_job(context, service, document, step)) is not None:
         return ended
-    if (deadline_s := _job_timeout_s(service, document)) is not None and now > (step.accepted_at or now) + deadline_s:
+    deadline_s = planning.job_timeout_s(document, service.config)
+    if now > (step.accepted_at or now) + deadline_s:
         return await _timed_out(context, service, document, step, deadline_s)
     return await _ask(context, service, document, step, steps)
 
@@ -256,11 +257,6 @@ async def _job_failed(context: Context, document: Document, step: Step, failed: 
             waits_for=f"another try after: {failed.message}",
         )
     )
-
-
-def _job_timeout_s(service: Service, document: Document) -> float | None:
-    own = planning.plan_of(document).job_timeout_s
-    return own if own is not None else service.config.job_timeout_s
 
 
 async def _timed_out(context: Context, service: Service, document: Document, step: Step, deadline_s: float) -> Document:

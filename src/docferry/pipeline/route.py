@@ -14,6 +14,7 @@ from docferry.models import Document, DocumentState, Json, Plan
 from docferry.pipeline import steps as planning
 from docferry.pipeline.context import Context
 from docferry.pipeline.ending import fail
+from docferry.pipeline.pages import Target, page_facts
 from docferry.rules.route import Candidate, Routing
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ async def route(context: Context, document: Document) -> Document:
     plan = routing.plan
     if SENT_TO in document.facts:
         plan = replace(plan, provider=document.facts[SENT_TO], fallback_provider=None)
+    facts |= await _page_facts(context, document, plan, facts)
     sha256 = _known(facts, "sha256", str) or document.sha256
     earlier = await _earlier(context, document, plan, sha256)
     if earlier is not None:
@@ -55,6 +57,22 @@ async def route(context: Context, document: Document) -> Document:
             waits_for=f"a free place at {plan.provider}",
         )
     )
+
+
+async def _page_facts(
+    context: Context, document: Document, plan: Plan, facts: Mapping[str, Json]
+) -> Mapping[str, Json]:
+    """The number of pages, where a provider that the document may go to makes something hang on it."""
+    if planning.is_link(document.path, context.inbox(document)):
+        return {}
+    found: Mapping[str, Json] = {}
+    for name in (plan.provider, plan.fallback_provider):
+        service = context.services.get(name) if name is not None else None
+        if service is not None:
+            target = Target(service.provider.capabilities, service.config)
+            file, size_bytes = Path(document.work_path), document.size_bytes
+            found = {**found, **await page_facts(target, plan, {**facts, **found}, file, size_bytes, context.router)}
+    return found
 
 
 def _known(facts: Mapping[str, Json], name: str, kind: type[T]) -> T | None:

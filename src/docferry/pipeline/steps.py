@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from docferry.config.models import InboxConfig
+from docferry.config.models import InboxConfig, ProviderConfig
 from docferry.models import Document, Json, Plan, Step, StepPlan, StepState
 from docferry.providers.base import Upload
 
@@ -85,14 +85,20 @@ def answer_name(step: Step) -> str:
     return f".docferry.{step.run}-{step.index}-{step.attempt}.answer.json"
 
 
+def job_timeout_s(document: Document, provider: ProviderConfig) -> float:
+    """How long a job may take: what its rule says, else what its provider does."""
+    own = plan_of(document).job_timeout_s
+    return own if own is not None else provider.job_timeout_s
+
+
 def make_upload(document: Document, progress: Callable[[int], None]) -> Upload:
     media_type = document.media_type or "application/octet-stream"
     return Upload(Path(document.work_path), document.size_bytes, media_type, progress)
 
 
-def is_link(document: Document, inbox: InboxConfig) -> bool:
-    """Whether the document is a file that only says where the document is, and the inbox takes such files."""
-    return inbox.links and PurePosixPath(document.path).suffix.lower() in LINK_EXTENSIONS
+def is_link(path: str, inbox: InboxConfig) -> bool:
+    """Whether the file at ``path`` only says where the document is, and the inbox takes such files."""
+    return inbox.links and PurePosixPath(path).suffix.lower() in LINK_EXTENSIONS
 
 
 def plan_fingerprint(plan: Plan) -> str:

@@ -18,12 +18,13 @@ from docferry.pipeline.context import Context, Service
 from docferry.pipeline.ending import cancel_unsent, fail, try_later, use_fallback
 from docferry.pipeline.finishing import finish_step, point_at_result
 from docferry.pipeline.links import read_link
-from docferry.providers.base import Accepted, Answered, Pointed, Submission
-from docferry.providers.mode import choose_mode
+from docferry.pipeline.pages import Target, known_pages, mode_of
+from docferry.providers.base import TOO_LONG_FOR_SYNC, Accepted, Answered, Pointed, Submission
 
 log = logging.getLogger(__name__)
 
 LOST_AT, LOOKS = "lost_at", "looks"  # kept in the step's outcome while its fate is being settled
+REFUSED_SYNC = "refused_sync"  # kept there until the step was accepted the other way
 
 
 async def submit(context: Context, document: Document, steps: Sequence[Step]) -> Document:
@@ -35,7 +36,7 @@ async def submit(context: Context, document: Document, steps: Sequence[Step]) ->
         return await _wait_for_pages(context, document, wait_s)
     existing = planning.current_step(document, steps)
     resend = existing is not None and existing.state in (StepState.PLANNED, StepState.SUBMITTING)
-    mode = _mode(service, document)
+    mode = _mode(context, service, document, existing)
     step = planning.intend(document, existing, mode, context.clock.now(), resend=resend)
     document = await context.commit(
         context.change(
@@ -77,7 +78,7 @@ async def settle_lost(context: Context, document: Document, steps: Sequence[Step
     now = context.clock.now()
     lost_at, looks = step.outcome.get(LOST_AT, now), step.outcome.get(LOOKS, 0)
     capabilities = service.provider.capabilities
-    if planning.is_link(document, context.inbox(document)):
+    if planning.is_link(document.path, context.inbox(document)):
         capabilities = replace(capabilities, finds_lost_submissions=False)  # the service chose the record's name
     verdict = settle.decide(
         capabilities,
@@ -115,7 +116,11 @@ def _pages_wait_s(context: Context, service: Service, document: Document) -> flo
     """Pages are what providers limit; a step that sends no document asks for none."""
     if planning.planned_step(document).endpoint not in planning.UPLOADING:
         return 0.0
-    return service.gate.pages_wait_s(document.pages or 1, context.clock.now())
+    return service.gate.pages_wait_s(_pages(document) or 1, context.clock.now())
+
+
+def _pages(document: Document) -> int | None:
+    return document.pages if document.pages is not None else known_pages(document.facts)
 
 
 async def _wait_for_pages(context: Context, document: Document, wait_s: float) -> Document:
@@ -130,24 +135,19 @@ async def _wait_for_pages(context: Context, document: Document, wait_s: float) -
     )
 
 
-def _mode(service: Service, document: Document) -> str:
-    plan = planning.plan_of(document)
-    return choose_mode(
-        service.provider.capabilities,
-        service.config,
-        plan.mode,
-        endpoint=planning.planned_step(document).endpoint,
-        pages=document.pages,
-        size_bytes=document.size_bytes,
-        is_chain=len(plan.steps) > 1,
-    )
+def _mode(context: Context, service: Service, document: Document, existing: Step | None) -> str:
+    if existing is not None and existing.outcome.get(REFUSED_SYNC):
+        return "async"
+    pages = None if planning.is_link(document.path, context.inbox(document)) else _pages(document)
+    target = Target(service.provider.capabilities, service.config)
+    return mode_of(target, planning.plan_of(document), document.step, pages, document.size_bytes)
 
 
 async def _submission(
     context: Context, service: Service, document: Document, step: Step, inputs: Mapping[str, Json]
 ) -> Submission:
     upload, file_url = None, None
-    if step.endpoint in planning.UPLOADING and planning.is_link(document, context.inbox(document)):
+    if step.endpoint in planning.UPLOADING and planning.is_link(document.path, context.inbox(document)):
         file_url = await asyncio.to_thread(read_link, Path(document.work_path))
     elif step.endpoint in planning.UPLOADING:
         upload = planning.make_upload(document, lambda sent_bytes: context.uploads.update({document.id: sent_bytes}))
@@ -160,7 +160,7 @@ async def _submission(
         upload=upload,
         file_url=file_url,
         inputs=inputs,
-        timeout_s=service.config.job_timeout_s if step.mode == "sync" else None,
+        timeout_s=planning.job_timeout_s(document, service.config) if step.mode == "sync" else None,
     )
 
 
@@ -229,6 +229,8 @@ async def _not_taken(
             return await _answer_lost(context, document, step, error)
         case _:
             service.gate.answered()
+            if error.code == TOO_LONG_FOR_SYNC and step.endpoint in service.provider.capabilities.async_endpoints:
+                return await _send_as_job(context, document, step, error)
             if _refuses_type(error) and _has_fallback(document):
                 return await use_fallback(context, document, error.message, step=step)
             return await fail(context, document, f"{step.endpoint}: {error.message}", error.hint, step=step)
@@ -250,6 +252,22 @@ async def _refused(
     """Nothing was accepted: the step's row says so, and the document waits for another try."""
     step = replace(step, state=StepState.PLANNED, error=error.message)
     return await try_later(context, document, step, error, spend_attempt=spend_attempt)
+
+
+async def _send_as_job(context: Context, document: Document, step: Step, error: ProviderError) -> Document:
+    """The provider counts more pages than it takes at once. Nothing was accepted."""
+    step = replace(step, state=StepState.PLANNED, error=error.message, outcome={REFUSED_SYNC: True})
+    return await context.commit(
+        context.change(
+            document,
+            "too long for a synchronous call",
+            {"note": error.message},
+            steps=(step,),
+            state=DocumentState.QUEUED,
+            due_at=context.clock.now(),
+            waits_for="another submission, asynchronous",
+        )
+    )
 
 
 async def _answer_lost(context: Context, document: Document, step: Step, error: Ambiguous) -> Document:

@@ -18,6 +18,9 @@ from typing import Protocol
 
 from docferry.models import Json
 
+TOO_LONG_FOR_SYNC = "too_long_for_sync"
+"""The code of a Rejected synchronous call that the provider would take asynchronously: it counted more pages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:

@@ -46,5 +46,21 @@ def choose_mode(
     return "sync" if small else "async"
 
 
+MANY_PAGES = 10**9
+
+
+def hangs_on_pages(
+    capabilities: Capabilities, thresholds: Thresholds, mode: str, *, endpoint: str, size_bytes: int, is_chain: bool
+) -> bool:
+    """Whether ``choose_mode`` decides otherwise for one page than for many."""
+    few, many = (
+        choose_mode(
+            capabilities, thresholds, mode, endpoint=endpoint, pages=pages, size_bytes=size_bytes, is_chain=is_chain
+        )
+        for pages in (1, MANY_PAGES)
+    )
+    return few != many
+
+
 def _over(pages: int | None, limit: int | None) -> bool:
     return pages is not None and limit is not None and pages > limit

@@ -20,6 +20,7 @@ from docferry.models import Json
 from docferry.providers import nanonets_answers as answers
 from docferry.providers import outputs_nanonets
 from docferry.providers.base import (
+    TOO_LONG_FOR_SYNC,
     Accepted,
     Answered,
     CancelAnswer,
@@ -294,5 +295,5 @@ def _clock_offset(headers: Mapping[str, str], now: float) -> float:
 def _explained(error: Rejected, submission: Submission) -> Rejected:
     if submission.mode == "sync" and error.status == 400 and "maximum" in error.message.lower():
         hint = f"synchronous calls take {MAX_SYNC_PAGES} pages: use `mode: async`"
-        return Rejected(error.message, hint=hint, status=error.status, code=error.code)
+        return Rejected(error.message, hint=hint, status=error.status, code=TOO_LONG_FOR_SYNC)
     return error

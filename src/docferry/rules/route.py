@@ -89,6 +89,10 @@ class Router:
         outcome, facts = await decide(self.rules, facts, read)
         return conclude(self._config, self.rules, outcome, facts, candidate.file, candidate.id)
 
+    async def read(self, path: Path, names: frozenset[str]) -> dict[str, Json]:
+        """Facts that something else than a rule asks for; what cannot be read says so in its value."""
+        return await self._reader.read(path, names)
+
     def _known(self, candidate: Candidate) -> dict[str, Json]:
         modified_at = candidate.modified_at.timestamp()
         cheap = cheap_facts(candidate.inbox, candidate.path, candidate.size_bytes, modified_at, self._now())
