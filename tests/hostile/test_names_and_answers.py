@@ -78,6 +78,7 @@ ANSWERS: dict[str, Any] = {
     "not JSON": {"do": "answer", "body": "<html><script>alert(1)</script>"},
     "huge number": {"do": "answer", "body": '{"job_id": 1e999999, "status": "completed"}'},
     "surrogates": {"do": "answer", "body": '{"job_id": "x", "status": "\\ud800"}'},
+    "surrogate id": {"do": "answer", "body": '{"job_id": "\\ud800", "status": "pending"}'},
     "path as id": {"do": "answer", "body": '{"job_id": "../../_script", "status": "pending"}'},
     "null": {"do": "answer", "body": "null"},
     "list": {"do": "answer", "body": "[]"},

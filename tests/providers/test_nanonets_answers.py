@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -88,12 +90,13 @@ def test_only_the_exact_name_matches() -> None:
     assert nanonets_answers.matches(records, ["x-1.pdf"]) == [nanonets_answers.Match("1", 1772442904.0)]
 
 
+ODD = ["\ud800", "a\x00b", "x" * 1000, 10**400, -1]  # what no column, URL or request can hold
 KEYS = st.sampled_from([
     "record_id", "status", "result", "results", "pages", "category", "confidence", "message", "filename", "created_at",
     "markdown", "json", "content", "metadata", "output_format", "pages_processed", "classification", "error",
 ])  # fmt: skip
 VALUES: Any = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.just("markdown,json"),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.sampled_from(["markdown,json", *ODD]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
     max_leaves=12,
 )
@@ -104,11 +107,13 @@ def test_no_shape_of_a_record_is_an_accident(record: dict[str, Json]) -> None:
     nanonets_answers.contents(record)
     nanonets_answers.metadata(record)
     nanonets_answers.missing_formats(record)
-    nanonets_answers.notes(record)
-    nanonets_answers.pages(record)
+    record_id = nanonets_answers.record_id(record)
+    assert record_id is None or quote(record_id)
+    assert json.dumps(nanonets_answers.notes(record), ensure_ascii=False).encode()  # the ledger can hold it
+    assert 0 <= (nanonets_answers.pages(record) or 0) < 2**31
     nanonets_answers.failure(record)
     nanonets_answers.renamed(record, "x")
     nanonets_answers.oldest([record])
     found = nanonets_answers.classified(record)
     if found is not None:
-        nanonets_answers.class_outcome(found)
+        assert json.dumps(nanonets_answers.class_outcome(found), ensure_ascii=False).encode()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -99,12 +101,14 @@ def test_ends_without_a_result(answer: dict[str, Json], ending: object) -> None:
     assert pulse_answers.ended_without_result(answer) == ending
 
 
+ODD = ["\ud800", "a\x00b", "x" * 1000, 10**400, -1]  # what no column, URL or request can hold
 KEYS = st.sampled_from([
-    "job_id", "status", "result", "is_url", "url", "markdown", "error", "warnings", "errors", "plan_info", "page_count",
+    "job_id", "extraction_id", "extraction_url",
+    "status", "result", "is_url", "url", "markdown", "error", "warnings", "errors", "plan_info", "page_count",
     "credits_used", "split_output", "splits", "extensions", "altOutputs", "wlbb", "message", "code",
 ])  # fmt: skip
 VALUES: Any = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.sampled_from(ODD),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
     max_leaves=12,
 )
@@ -115,7 +119,11 @@ def test_no_shape_of_an_answer_is_an_accident(answer: dict[str, Json]) -> None:
     result = pulse_answers.result_in(answer)
     if result is not None:
         pulse_answers.is_pointer(result)
-        pulse_answers.facts(result)
-    pulse_answers.job_id(answer)
+        facts = pulse_answers.facts(result)
+        kept = json.dumps([facts.outcome, facts.warnings], ensure_ascii=False)
+        assert kept.encode()  # the ledger can hold it
+        assert 0 <= (facts.pages or 0) < 2**31
+    job_id = pulse_answers.job_id(answer)
+    assert job_id is None or quote(job_id)
     pulse_answers.ended_without_result(answer)
     pulse_answers.pending(answer, None, ())

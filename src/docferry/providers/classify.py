@@ -27,6 +27,7 @@ from docferry.providers.base import ProviderHealth
 
 MAX_WAIT_S = 86_400.0  # a provider that asks for more is asked again after a day
 MESSAGE_CHARACTERS = 300
+CODE_CHARACTERS = 60
 
 # Cloudflare's codes for "the origin was never reached": the request was certainly not accepted.
 ORIGIN_NEVER_REACHED = frozenset({521, 523, 525, 526})
@@ -92,11 +93,15 @@ def said_in(value: Json) -> Said:
     code = value.get("code")
     if isinstance(inner, dict):
         nested = said_in(inner)
-        return Said(nested.code or (str(code) if code else None), nested.message)
+        return Said(nested.code or _code(code), nested.message)
     if isinstance(inner, list):
         return Said(None, one_line("; ".join(_validation_line(entry) for entry in inner[:5])))
     message = inner if inner is not None else value.get("msg", "")
-    return Said(str(code) if code else None, one_line(str(message)))
+    return Said(_code(code), one_line(str(message)))
+
+
+def _code(value: Json) -> str | None:
+    return one_line(str(value))[:CODE_CHARACTERS] if value else None
 
 
 def _validation_line(entry: Json) -> str:

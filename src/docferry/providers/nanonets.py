@@ -130,7 +130,7 @@ class NanonetsProvider:
             return Accepted(record_id, warnings=notes)
         if answers.status_of(record) == "failed" or record.get("success") is False:
             raise Rejected(f"{self.name}: extraction failed: {answers.failure(record).message}", status=reply.status)
-        raise Ambiguous(f"{self.name}: the document was accepted, but the answer has no record_id")
+        raise Ambiguous(f"{self.name}: the document was accepted, but the answer has no usable record_id")
 
     def _named(self, submission: Submission) -> bool:
         return submission.upload is not None and not self._as_base64
@@ -145,7 +145,7 @@ class NanonetsProvider:
         reason = (found or {}).get("error") or reply.value.get("message")
         if reply.value.get("success") is False or (found or {}).get("error"):
             raise Rejected(one_line(f"{self.name}: classification failed: {reason}"), status=reply.status)
-        raise Ambiguous(f"{self.name}: the document was accepted, but the answer has no record_id")
+        raise Ambiguous(f"{self.name}: the document was accepted, but the answer has no usable record_id")
 
     async def poll(self, endpoint: str, job_id: str, answer: Path) -> PollAnswer:
         # One call instead of two: while a job runs there is no content, and when it ends we want it.

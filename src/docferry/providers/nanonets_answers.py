@@ -12,6 +12,7 @@ from docferry.models import Json
 from docferry.providers.answer_json import read_json
 from docferry.providers.base import JobFailed
 from docferry.providers.classify import blames_document, one_line, said_in
+from docferry.providers.given import given_id, given_notes, given_number, given_whole
 
 STATUSES = frozenset({"completed", "processing", "failed"})
 FORMATS = ("markdown", "html", "json", "csv")
@@ -29,11 +30,7 @@ class Match:
 
 def record_id(record: Mapping[str, Json]) -> str | None:
     """The id as text; older endpoints give numbers, the classification page calls it ``file_id``."""
-    for key in ("record_id", "file_id"):
-        value = record.get(key)
-        if isinstance(value, str | int) and not isinstance(value, bool) and str(value):
-            return str(value)
-    return None
+    return next((known for key in ("record_id", "file_id") if (known := given_id(record.get(key)))), None)
 
 
 def status_of(record: Mapping[str, Json]) -> str:
@@ -90,15 +87,12 @@ def json_content(content: Json) -> Json:
 
 def notes(record: Mapping[str, Json]) -> dict[str, Json]:
     """What else the record says of the run, for ``why`` and the receipt."""
-    return {key: record[key] for key in NOTED if record.get(key) is not None}
+    return given_notes({key: record.get(key) for key in NOTED})
 
 
 def pages(record: Mapping[str, Json]) -> int | None:
-    for key in ("pages_processed", "total_pages"):
-        value = record.get(key)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-    return None
+    counts = (given_whole(record.get(key)) for key in ("pages_processed", "total_pages"))
+    return next((count for count in counts if count is not None), None)
 
 
 def classified(answer: Mapping[str, Json]) -> Mapping[str, Json] | None:
@@ -119,15 +113,10 @@ def class_outcome(file_result: Mapping[str, Json]) -> dict[str, Json]:
     if not categories:
         return {}
     winner = Counter(categories).most_common(1)[0][0]
-    scores = [page["confidence"] for page in found if _is_score(page.get("confidence")) and page["category"] == winner]
-    outcome: dict[str, Json] = {"class": winner, "classes": list(dict.fromkeys(categories))}
-    if scores:
-        outcome["class_confidence"] = min(scores)
-    return outcome
-
-
-def _is_score(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    of_winner = (given_number(page.get("confidence")) for page in found if str(page["category"]) == winner)
+    scores = [score for score in of_winner if score is not None]
+    lowest = {"class_confidence": min(scores)} if scores else {}
+    return given_notes({"class": winner, "classes": list(dict.fromkeys(categories)), **lowest})
 
 
 def moment(text: Json) -> float | None:

@@ -30,6 +30,7 @@ from docferry.providers.base import (
 )
 from docferry.providers.body import Body, Part, json_body, multipart_body
 from docferry.providers.classify import Call, Context, deprecation_notes, health, retry_after_s
+from docferry.providers.given import given_link
 from docferry.providers.http import HttpClient, Reply, Request
 from docferry.providers.images import fetch_images
 from docferry.providers.options import ENDPOINTS, FORMATS, wire_options
@@ -97,11 +98,14 @@ class PulseProvider:
         if result is None:
             job_id = pulse_answers.job_id(value)
             if job_id is None:
-                raise Ambiguous(f"{self.name}: {submission.endpoint} was accepted, but the answer has no job id")
+                raise Ambiguous(f"{self.name}: {submission.endpoint} was accepted, but the answer has no usable job id")
             return Accepted(job_id, credits=pulse_answers.facts(value).credits, warnings=notes)
         if not pulse_answers.is_pointer(result) and not pulse_answers.RESULT_KEYS & result.keys():
             raise Ambiguous(f"{self.name}: {submission.endpoint} answered with neither a job nor a result")
-        return await self._finished(reply, result, answer, submission.endpoint)
+        finished = await self._finished(reply, result, answer)
+        if isinstance(finished, JobFailed):
+            raise Ambiguous(f"{self.name}: {submission.endpoint}: {finished.message}")
+        return finished
 
     async def poll(self, endpoint: str, job_id: str, answer: Path) -> PollAnswer:
         request = Request("GET", f"/job/{quote(job_id, safe='')}", Context(call=Call.READ, by_id=True))
@@ -115,17 +119,18 @@ class PulseProvider:
         result = reply.value.get("result")
         if not isinstance(result, dict) or not result:
             return JobFailed("the job is completed, but its result is missing", "no_result", retryable=True)
-        return await self._finished(reply, result, answer, endpoint)
+        return await self._finished(reply, result, answer)
 
-    async def _finished(
-        self, reply: Reply, result: Mapping[str, Json], answer: Path, endpoint: str
-    ) -> Answered | Pointed:
-        """Stores a result, or hands on the link to it."""
+    async def _finished(self, reply: Reply, result: Mapping[str, Json], answer: Path) -> Answered | Pointed | JobFailed:
+        """Stores a result, or hands on the link to it; JobFailed where there is no link that could be followed."""
         facts = pulse_answers.facts(result)
         job_id = pulse_answers.job_id(reply.value)
         notes = (*self._notes(reply), *facts.warnings)
         if pulse_answers.is_pointer(result):
-            return Pointed(str(result["url"]), facts.outcome, facts.pages, facts.credits, notes, job_id=job_id)
+            link = given_link(result.get("url"))
+            if link is None:
+                return JobFailed("the large result has no usable link", "no_link", retryable=True)
+            return Pointed(link, facts.outcome, facts.pages, facts.credits, notes, job_id=job_id)
         await self._http.blocking(partial(durable.replace, answer, bytes(reply.data)))
         notes += await fetch_images(self._http, result, answer)
         return Answered(facts.outcome, facts.pages, facts.credits, notes, job_id=job_id)

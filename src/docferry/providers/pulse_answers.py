@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from docferry.models import Json
 from docferry.providers.base import JobCanceled, JobExpired, JobFailed, Pending
 from docferry.providers.classify import blames_document, one_line, said_in
+from docferry.providers.given import given_id, given_notes, given_number, given_whole
 
 STATUSES = frozenset({"pending", "processing", "completed", "failed", "canceled", "cancelled", "expired"})
 RESULT_KEYS = frozenset({"markdown", "content", "split_output", "schema_output", "results", "tables_output"})
-OUTCOME_KEYS = ("extraction_id", "extraction_url", "split_id", "schema_id", "version", "tables_id", "excel_output_url")
+ID_KEYS = ("extraction_id", "split_id", "schema_id", "tables_id")  # what later steps are sent with
+NOTE_KEYS = ("extraction_url", "version", "excel_output_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def result_in(answer: Mapping[str, Json]) -> Mapping[str, Json] | None:
 
 
 def is_pointer(result: Mapping[str, Json]) -> bool:
-    return result.get("is_url") is True and isinstance(result.get("url"), str)
+    return result.get("is_url") is True
 
 
 def is_acknowledgement(answer: Mapping[str, Json]) -> bool:
@@ -46,11 +48,7 @@ def is_acknowledgement(answer: Mapping[str, Json]) -> bool:
 
 
 def job_id(answer: Mapping[str, Json]) -> str | None:
-    for key in ("job_id", "tables_id", "jobId"):
-        value = answer.get(key)
-        if isinstance(value, str | int) and not isinstance(value, bool) and str(value):
-            return str(value)
-    return None
+    return next((known for key in ("job_id", "tables_id", "jobId") if (known := given_id(answer.get(key)))), None)
 
 
 def status_of(answer: Mapping[str, Json]) -> str:
@@ -82,13 +80,14 @@ def pending(answer: Mapping[str, Json], retry_after_s: float | None, warnings: t
 
 def facts(result: Mapping[str, Json]) -> Facts:
     """Ids that later steps need, plan notes, pages, credits and warnings."""
-    outcome = {key: result[key] for key in OUTCOME_KEYS if result.get(key) is not None}
-    plan = plan_info(result)
-    if plan:
-        outcome["plan_info"] = plan
-    if splits := topics(result):
-        outcome["topics"] = splits
-    return Facts(outcome, _whole(result.get("page_count")), _number(result.get("credits_used")), _warnings(result))
+    ids = {key: known for key in ID_KEYS if (known := given_id(result.get(key)))}
+    notes = {key: result.get(key) for key in NOTE_KEYS} | {"plan_info": plan_info(result), "topics": topics(result)}
+    return Facts(
+        {**ids, **given_notes(notes)},
+        given_whole(result.get("page_count")),
+        given_number(result.get("credits_used")),
+        _warnings(result),
+    )
 
 
 def plan_info(result: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -121,11 +120,3 @@ def _word_boxes_error(result: Mapping[str, Json]) -> Json:
     for key in ("extensions", "altOutputs", "wlbb", "error"):
         value = value.get(key) if isinstance(value, dict) else None
     return value
-
-
-def _whole(value: Json) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _number(value: Json) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
