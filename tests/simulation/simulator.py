@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import random
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,16 +19,27 @@ from docferry import failpoints
 from docferry.config.models import InboxConfig, ProviderConfig
 from docferry.intake.values import identity_of
 from docferry.ledger import Event, LedgerReader
+from docferry.ledger.ledger import find_document
 from docferry.models import ENDED, Document, DocumentState, Plan, StepPlan
 from docferry.observe.metrics import Metrics
 from docferry.outbox.delivery import Outbox
+from docferry.outbox.receipt import RECEIPT_SUFFIX
 from docferry.outbox.root import Root
 from docferry.pipeline.advance import advance
 from docferry.pipeline.context import Context, Places, Service
 from docferry.pipeline.gate import Gate
 from docferry.pipeline.lanes import lane_of
 from docferry.pipeline.pace import PaceBook
-from simulation.world import Crash, CrashingLedger, Dice, SimulatedClock, SimulatedProvider, receipts_below
+from simulation.world import (
+    Crash,
+    CrashingLedger,
+    Dice,
+    OneThreadLoop,
+    SimulatedClock,
+    SimulatedProvider,
+    new_ledger,
+    receipts_below,
+)
 
 MOST_STEPS = 400
 
@@ -72,20 +85,23 @@ class Simulation:
     async def run(self) -> Outcome:
         for place in ("path", "outbox", "archive", "failed"):
             (self.folder / place).mkdir(parents=True)
+        new_ledger(self.folder / "state")
         self._start()
         self.context.ledger.add_documents_sync(self._claim(), Event("claimed"))
         failpoints.simulate(self.dice.may_crash)
+        documents = self._documents()
         try:
-            while (document := await self._next()) is not None:
+            while (document := self._next(documents)) is not None:
                 await self._step(document)
                 self.steps += 1
                 self.dice.quiet = self.dice.quiet or self.steps > MOST_STEPS // 2
                 assert self.steps < MOST_STEPS, f"seed {self.seed}: does not come to an end at {document}"
-                await self._check()
+                documents = self._documents()
+                self._check(documents)
         finally:
             failpoints.simulate(None)
-        await self._check_end()
-        states = Counter(document.state.value for document in await self._documents())
+        self._check_end(documents)
+        states = Counter(document.state.value for document in documents)
         self.context.ledger.close()
         return Outcome(self.seed, self.steps, self.dice.crashes, states)
 
@@ -93,7 +109,9 @@ class Simulation:
         """What a start of the process makes: everything but ledger and disk is new."""
         provider = ProviderConfig(name="peer", dialect="pulse", url="http://peer.example")
         plan = Plan("all", "hash", "peer", (StepPlan("extract"),), mode="async", on_ambiguous=self.policy)
-        places = Places(Outbox(self.inbox.outbox), Root(self.folder / "archive"), Root(self.inbox.failed))
+        outbox = Outbox(self.inbox.outbox)
+        outbox._flushers = None  # threads would throw the dice in an order that no seed decides
+        places = Places(outbox, Root(self.folder / "archive"), Root(self.inbox.failed))
         self.dice.quiet, quiet = True, self.dice.quiet
         for root in places.roots():
             root.prepare()
@@ -136,13 +154,14 @@ class Simulation:
             )
         return documents
 
-    async def _documents(self) -> list[Document]:
-        found = [await self.context.ledger.document(f"id{number}") for number in range(len(self.contents))]
+    def _documents(self) -> list[Document]:
+        ids = [f"id{number}" for number in range(len(self.contents))]
+        found = self.context.ledger.call_sync(lambda connection: [find_document(connection, id) for id in ids])
         return [document for document in found if document is not None]
 
-    async def _next(self) -> Document | None:
+    def _next(self, documents: Sequence[Document]) -> Document | None:
         """One that has something to do, by chance among those that are due; time passes until one is."""
-        waiting = [document for document in await self._documents() if lane_of(document) is not None]
+        waiting = [document for document in documents if lane_of(document) is not None]
         if not waiting:
             return None
         earliest = min(document.due_at for document in waiting)
@@ -163,27 +182,36 @@ class Simulation:
 
     # promises
 
-    async def _check(self) -> None:
+    def _check(self, documents: Sequence[Document]) -> None:
         """After every step: each original in exactly one place, each receipt with its whole set."""
+        originals, receipts = self._originals_and_receipts()
         for name, content in self.contents.items():
-            places = [path for path in self._originals(name) if path.read_bytes() == content]
-            inodes = {path.stat().st_ino for path in places}
+            places = [path for path in originals[name] if _content(path) == content]
+            inodes = {os.stat(path).st_ino for path in places}
             assert len(inodes) == 1, f"seed {self.seed}, step {self.steps}: {name} is at {places}"
-        for path, receipt in receipts_below(Path(self.inbox.outbox)).items():
-            for output in receipt["outputs"]:
-                written = Path(path).parent / output["name"]
-                digest = hashlib.sha256(written.read_bytes()).hexdigest()
+        for path in receipts:
+            for output in json.loads(_content(path))["outputs"]:
+                written = f"{os.path.dirname(path)}/{output['name']}"
+                digest = hashlib.sha256(_content(written)).hexdigest()
                 assert digest == output["sha256"], f"seed {self.seed}, step {self.steps}: {written} is not whole"
-        now_delivered = {d.id for d in await self._documents() if d.state is DocumentState.DELIVERED}
+        now_delivered = {document.id for document in documents if document.state is DocumentState.DELIVERED}
         assert self.delivered <= now_delivered, f"seed {self.seed}: a delivered document was taken up again"
         self.delivered = now_delivered
 
-    def _originals(self, name: str) -> list[Path]:
-        return [Path(folder) / name for folder, _, names in os.walk(self.folder) if name in names]
+    def _originals_and_receipts(self) -> tuple[dict[str, list[str]], list[str]]:
+        """Where files of the originals' names lie, anywhere, and the receipts: one walk, for there are many."""
+        originals: dict[str, list[str]] = {name: [] for name in self.contents}
+        receipts = []
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                if name in originals:
+                    originals[name].append(f"{folder}/{name}")
+                elif name.endswith(RECEIPT_SUFFIX) and folder.startswith(str(self.inbox.outbox)):
+                    receipts.append(f"{folder}/{name}")
+        return originals, receipts
 
-    async def _check_end(self) -> None:
+    def _check_end(self, documents: Sequence[Document]) -> None:
         """Every document has ended (or is held), was delivered once, and was not submitted more often than allowed."""
-        documents = await self._documents()
         receipts = Counter(r["document"] for r in receipts_below(Path(self.inbox.outbox)).values())
         for document in documents:
             assert document.state in ENDED or document.state is DocumentState.HELD, f"seed {self.seed}: {document}"
@@ -208,9 +236,15 @@ class Simulation:
             assert len({job.key for job in jobs}) == len(jobs), f"seed {self.seed}: one key, two jobs"
 
 
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def simulate(seed: int, folder: Path) -> Outcome:
     """Runs the schedule of ``seed`` in a folder of its own and removes it when all promises held."""
     place = folder / str(seed)
-    outcome = asyncio.run(Simulation(seed, place).run())
+    with asyncio.Runner(loop_factory=OneThreadLoop) as runner:
+        outcome = runner.run(Simulation(seed, place).run())
     shutil.rmtree(place)
     return outcome
