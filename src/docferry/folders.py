@@ -24,29 +24,43 @@ _CHUNK_BYTES = 1 << 20
 _RENAME_NOREPLACE = 1
 _LIBC_RENAMEAT2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
+AWAY = {
+    errno.ENOTCONN: "the share is gone",
+    errno.ECONNABORTED: "the share is gone",  # a FUSE program ended while we spoke to it
+    errno.ECONNRESET: "the share is gone",
+    errno.ESTALE: "the share is gone",
+    errno.ENODEV: "the filesystem is gone",
+    errno.ENXIO: "the filesystem is gone",
+    errno.EIO: "the disk or share reports errors",
+    errno.EREMOTEIO: "the disk or share reports errors",
+    errno.EUCLEAN: "the filesystem is damaged",
+    errno.ESHUTDOWN: "the filesystem has shut down",
+    errno.EHOSTDOWN: "the share's server is down",
+    errno.ECONNREFUSED: "the share's server is down",
+    errno.EHOSTUNREACH: "the share's server cannot be reached",
+    errno.ENETUNREACH: "the share's server cannot be reached",
+    errno.ENETDOWN: "the share's server cannot be reached",
+    errno.ETIMEDOUT: "the share's server does not answer",
+}
+"""errno -> why a whole filesystem, and not one document, is in trouble: it is waited for, and comes back."""
+
 # errno -> what a person can do; each is the trouble of the folder and everything in it, not of one document.
-_FOLDER_TROUBLE = {
+_FOLDER_TROUBLE = {number: f"{reason}; work goes on by itself when it is back" for number, reason in AWAY.items()} | {
     errno.ENOSPC: "free some space; work goes on by itself",
     errno.EDQUOT: "raise the quota or free some space; work goes on by itself",
     errno.EROFS: "the filesystem is read-only; remount it writable",
     errno.EACCES: "give docferry's user permission to write there",
     errno.EPERM: "give docferry's user permission to write there",
-    errno.ENOTCONN: "the share is gone; mount it again",
-    errno.ESTALE: "the share is gone; mount it again",
-    errno.EHOSTDOWN: "the share's server is down",
-    errno.ETIMEDOUT: "the share's server does not answer",
-    errno.ENODEV: "the filesystem is gone; mount it again",
-    errno.ENXIO: "the filesystem is gone; mount it again",
-    errno.EIO: "the disk or share reports errors; check the kernel's log",
-    errno.EUCLEAN: "the filesystem is damaged; check it",
-    errno.ESHUTDOWN: "the filesystem has shut down; check the kernel's log",
     errno.EMFILE: "raise the limit of open files",
     errno.ENFILE: "raise the system's limit of open files",
     errno.ENOMEM: "the machine is out of memory",
 }
 
-# Errors by which a filesystem says that it has no such operation, as opposed to that it failed.
-NOT_SUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK})
+# Errors by which a filesystem says that it has no such operation, as opposed to that it failed. EIO is what an SMB
+# share through FUSE says of a hard link; what is done instead will say it again where a disk is really in trouble.
+NOT_SUPPORTED = frozenset(
+    {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK, errno.EIO}
+)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ def test_the_mounts_type_chooses_events_or_polling() -> None:
     assert place("/srv/remote") == ("fuse.sshfs", False)
     assert place("/srv/vm/x") == ("9p", False)
     assert mount_of("/x", 5, b"1 1 0:1 / /x rw - novelfs none rw\n").is_local is False
+    assert mount_of("/srv/remote", 0, MOUNTINFO).keeps_folder_times is False
 
 
 def test_of_mounts_over_one_another_the_last_counts() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -188,15 +189,15 @@ def test_move_to_another_filesystem_keeps_content_mode_and_time(tmp_path: Path, 
     assert (source.read_bytes(), os.listdir(other_filesystem)) == (b"other", ["target"])
 
 
-@pytest.mark.parametrize("links_work", [True, False])
+@pytest.mark.parametrize("refusal", [None, errno.EPERM, errno.EIO])
 def test_without_renameat2_links_and_then_looking_first_protect_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links_work: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: int | None
 ) -> None:
     monkeypatch.setattr(folders, "_LIBC_RENAMEAT2", None)  # musl before 1.2.6, kernels and shares without it
-    if not links_work:
+    if refusal is not None:
 
         def refuse(*_: object, **__: object) -> None:
-            raise PermissionError(1, "FAT has no links")
+            raise OSError(refusal, "FAT has no links, nor have SMB shares through FUSE")
 
         monkeypatch.setattr(os, "link", refuse)
     create(tmp_path / "a", b"one")

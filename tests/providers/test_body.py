@@ -139,7 +139,13 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "kind"), [(errno.ESTALE, InboxOffline), (errno.EIO, InboxOffline), (errno.EACCES, IntakeError)]
+    ("number", "kind"),
+    [
+        (errno.ESTALE, InboxOffline),
+        (errno.EIO, InboxOffline),
+        (errno.ECONNABORTED, InboxOffline),
+        (errno.EACCES, IntakeError),
+    ],
 )
 def test_a_share_that_is_gone_is_not_the_documents_fault(tmp_path: Path, number: int, kind: type) -> None:
     opened = OpenDocument(document(tmp_path), as_base64=False)

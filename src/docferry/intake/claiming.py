@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from docferry.failpoints import failpoint
-from docferry.folders import Folder, rename_new
+from docferry.folders import NOT_SUPPORTED, Folder, rename_new
 from docferry.intake.record import RECORD, Record, to_bytes
 from docferry.intake.root import WORK_FOLDER, Root
 from docferry.intake.values import Candidate, Claimed, identity_of, split
@@ -30,8 +30,6 @@ _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOWHERE = Path()  # these folders are known by their descriptor alone
 # Trouble with one file or its folder; anything else is the whole inbox's.
 _ONE_FILES_TROUBLE = frozenset({errno.EACCES, errno.EPERM, errno.EXDEV, errno.EBUSY, errno.ETXTBSY, errno.ENAMETOOLONG})
-# The filesystem has no hard links, or no more of them for this file.
-_CANNOT_LINK = frozenset({errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL, errno.EACCES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +171,12 @@ class _WorkFolders:
             _sync_path(self._root, self._first, _OLD_FILE)
 
     def _link(self, name: str) -> bool:
-        """False where there are no hard links (FAT, some shares): each folder gets a record of its own."""
+        """False where there are no hard links (FAT, some shares) or no more of them: then each folder has its own."""
         work_fd = self._root.work_fd
         try:
             os.link(self._first or "", name, src_dir_fd=work_fd, dst_dir_fd=work_fd, follow_symlinks=False)
         except OSError as error:
-            if error.errno in _CANNOT_LINK:
+            if error.errno in NOT_SUPPORTED or error.errno == errno.EACCES:
                 return False
             raise
         return True

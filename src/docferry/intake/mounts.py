@@ -32,6 +32,11 @@ class Mount:
         return self.filesystem in _LOCAL
 
     @property
+    def keeps_folder_times(self) -> bool:
+        """Whether a folder's mtime tells of changed names; most FUSE programs make it up."""
+        return not self.filesystem.startswith("fuse")
+
+    @property
     def has_ordered_journal(self) -> bool:
         return self.filesystem in _ORDERED_JOURNAL
 

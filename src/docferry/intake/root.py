@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docferry.errors import InboxOffline
-from docferry.folders import Folder
+from docferry.folders import AWAY, Folder
 from docferry.intake.mounts import MOUNTINFO, Mount, mount_of
 from docferry.models import display
 
@@ -30,20 +30,9 @@ _BARE_VISITS = 2
 _MAY_NOT_WRITE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 # errno -> why the inbox is away and comes back by itself
-_AWAY = {
+_AWAY = AWAY | {
     errno.ENOENT: "the folder is missing",
     errno.ENOTDIR: "it is not a folder",
-    errno.ENOTCONN: "the share is gone",
-    errno.ESTALE: "the share is gone",
-    errno.ENODEV: "the filesystem is gone",
-    errno.ENXIO: "the filesystem is gone",
-    errno.EIO: "the disk or share reports errors",
-    errno.ESHUTDOWN: "the filesystem has shut down",
-    errno.EUCLEAN: "the filesystem is damaged",
-    errno.EHOSTDOWN: "the share's server is down",
-    errno.EHOSTUNREACH: "the share's server cannot be reached",
-    errno.ENETUNREACH: "the share's server cannot be reached",
-    errno.ETIMEDOUT: "the share's server does not answer",
     errno.EROFS: "the filesystem is read-only",
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",

@@ -95,7 +95,8 @@ class Scanner:
                 if not self._enter(root, folder, status, walk):
                     return []
                 walk.watch(folder, fd)
-                unchanged = self._listings.inner_if_unchanged(folder, status) if walk.quick else None
+                may_skip = walk.quick and root.mount.keeps_folder_times
+                unchanged = self._listings.inner_if_unchanged(folder, status) if may_skip else None
                 return self._list(root, folder, fd, status, walk) if unchanged is None else unchanged
         except PermissionError as error:
             if not folder:

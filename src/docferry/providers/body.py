@@ -7,7 +7,6 @@ over cannot have been accepted by anyone, and ``Body.handed_over`` tells a refus
 from __future__ import annotations
 
 import base64
-import errno
 import hashlib
 import json
 import os
@@ -23,6 +22,7 @@ import httpcore
 import httpx
 
 from docferry.errors import DocumentChanged, InboxOffline, IntakeError
+from docferry.folders import AWAY
 from docferry.models import Json, display
 from docferry.providers.base import SentFile, Upload
 
@@ -48,12 +48,6 @@ class Part:
     filename: str | None = None
     content_type: str | None = None
     as_base64: bool = False
-
-
-# The folder's trouble, not the document's: a share that is gone or hangs, a disk that was pulled out.
-OFFLINE = frozenset(
-    {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENODEV}
-)
 
 
 Piece = tuple[bytes, SentFile | None]
@@ -88,11 +82,11 @@ class OpenDocument:
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             self._fd = os.open(self._upload.path, flags)
+            self._before = os.fstat(self._fd)
         except FileNotFoundError as error:
             raise DocumentChanged(f"{self._name} is gone") from error
         except OSError as error:
             raise self._unreadable(error, "opened") from error
-        self._before = os.fstat(self._fd)
         if not stat.S_ISREG(self._before.st_mode):
             raise DocumentChanged(f"{self._name} is not a regular file")
         if self._before.st_size != self._upload.size_bytes:
@@ -129,7 +123,10 @@ class OpenDocument:
 
     def _verify(self) -> SentFile:
         """What was read. DocumentChanged unless the file is what it was at the beginning."""
-        after = os.fstat(self._fd)
+        try:
+            after = os.fstat(self._fd)
+        except OSError as error:
+            raise self._unreadable(error, "looked at") from error
         if _fingerprint(after) != _fingerprint(self._before):
             raise DocumentChanged(f"{self._name} was changed while it was sent")
         self.close()
@@ -142,7 +139,7 @@ class OpenDocument:
                 os.close(descriptor)
 
     def _unreadable(self, error: OSError, what: str) -> IntakeError:
-        kind = InboxOffline if error.errno in OFFLINE else IntakeError
+        kind = InboxOffline if error.errno in AWAY else IntakeError
         return kind(f"{self._name} cannot be {what}: {error.strerror}")
 
     @property
