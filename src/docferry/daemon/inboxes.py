@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from docferry.clock import iso
 from docferry.config.models import InboxConfig
 from docferry.daemon.claims import ClaimDesk
+from docferry.daemon.once import left_behind
 from docferry.errors import DocferryError, LedgerError
 from docferry.intake.inbox import Inbox
 from docferry.intake.values import Candidate, EventKind, InboxStatus, IntakeEvent
@@ -57,7 +58,7 @@ class Inboxes:
         self._desk = desk
         self._watcher = Watcher()
         self._inboxes: dict[str, Inbox] = {}
-        self._found_offline: set[str] = set()  # inboxes that were looked for in vain
+        self._offline_since: dict[str, float] = {}  # inboxes that were looked for in vain, on the elapsed clock
         self._routed_first: set[str] = set()  # inboxes whose files are routed before they are claimed
         self._loop = asyncio.get_running_loop()
 
@@ -172,9 +173,9 @@ class Inboxes:
 
     def _take_note(self, event: IntakeEvent) -> None:
         if event.kind is EventKind.OFFLINE:
-            self._found_offline.add(event.inbox)
+            self._offline_since.setdefault(event.inbox, self._daemon.clock.elapsed())
         elif event.kind is EventKind.ONLINE:
-            self._found_offline.discard(event.inbox)
+            self._offline_since.pop(event.inbox, None)
         task = self._loop.create_task(self._record(event))
         task.add_done_callback(_log_failure)
 
@@ -198,27 +199,35 @@ class Inboxes:
     def all_scanned(self) -> bool:
         """Whether every inbox was looked through once; one that is offline or hangs is not waited for."""
         return all(
-            status.scanned_once or status.hung_since is not None or status.name in self._found_offline
+            status.scanned_once or status.hung_since is not None or status.name in self._offline_since
             for status in self._statuses()
         )
 
-    def nothing_waits(self) -> bool:
-        """Whether no file waits and no scanner is just taking one."""
-        return all(s.scanned_once and not s.busy and s.waiting_count == 0 for s in self._statuses())
+    def left_behind(self) -> list[str] | None:
+        """What ``run --once`` cannot work off, in words; None while something may still come by itself."""
+        now = self._daemon.clock.elapsed()
+        left: list[str] = []
+        for inbox in self._inboxes.values():
+            offline_s = now - self._offline_since.get(inbox.config.name, now)
+            of_this_one = left_behind(inbox.snapshot(), inbox.config, offline_s)
+            if of_this_one is None:
+                return None
+            left += of_this_one
+        return left
 
     def waiting_count(self) -> int:
         return sum(status.waiting_count for status in self._statuses())
 
     def offline(self) -> dict[str, str]:
         return {
-            status.name: status.reason or "offline" for status in self._statuses() if status.name in self._found_offline
+            status.name: status.reason or "offline" for status in self._statuses() if status.name in self._offline_since
         }
 
     def mark_progress(self, progress: Progress) -> None:
         for status in self._statuses():
             # Only one that was seen once can become blind: after a restart a share that still hangs is no reason
             # for the next restart, and the other inboxes work.
-            if status.hung_since is None and (status.scanned_once or status.name in self._found_offline):
+            if status.hung_since is None and (status.scanned_once or status.name in self._offline_since):
                 progress.expect(f"inbox {status.name}", self._daemon.notifier.watchdog_s or SILENCE_S)
         if any(status.events_proven for status in self._statuses()):
             progress.expect("observer", SILENCE_S)  # its canaries arrive: should they stop, it is blind

@@ -113,6 +113,7 @@ class Daemon:
         self._reload = asyncio.Event()
         self._signals = 0
         self._failed_documents = 0
+        self._left_behind: list[str] = []
         self._started_at = clock.now()
         self._reload_problem: str | None = None
         self._last_commits = -1
@@ -137,7 +138,7 @@ class Daemon:
                 await self._wind_down()
                 for part in parts:
                     part.cancel()
-        return ExitCode.FAILED if self.once and self._failed_documents else ExitCode.OK
+        return ExitCode.FAILED if self.once and (self._failed_documents or self._left_behind) else ExitCode.OK
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -277,7 +278,13 @@ class Daemon:
 
     def _nothing_left(self) -> bool:
         """In the order in which a document travels, so that none is overlooked between two looks."""
-        return self.inboxes.nothing_waits() and self.desk.on_the_way() == 0 and self.dispatcher.idle()
+        left = self.inboxes.left_behind()
+        if left is None or self.desk.on_the_way() > 0 or not self.dispatcher.idle():
+            return False
+        for line in left:
+            log.error("not worked off: %s", line)
+        self._left_behind = left
+        return True
 
     def _on_change(self, change: Change) -> None:
         state = change.after.state

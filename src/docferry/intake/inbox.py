@@ -123,7 +123,7 @@ class Inbox:
 
     def snapshot(self) -> InboxStatus:
         """The inbox's state; returns at once, also while the inbox hangs."""
-        files, count = self._tracks.waiting(_MOST_LISTED)
+        files, count = self._tracks.waiting(_MOST_LISTED, self._clock.elapsed())
         return InboxStatus(
             name=self.config.name,
             online=self._online,

@@ -107,12 +107,20 @@ class Tracks:
         for path in gone:
             self.forget(path)
 
-    def waiting(self, most: int) -> tuple[tuple[WaitingFile, ...], int]:
+    def waiting(self, most: int, now: float) -> tuple[tuple[WaitingFile, ...], int]:
         """The files that have waited longest, and how many there are."""
         with self._lock:
             items = list(self._by_path.items())
         items.sort(key=lambda item: item[1].seen_at)
         files = (
-            WaitingFile(path, track.identity.size_bytes, track.waits_for, track.seen_at) for path, track in items[:most]
+            WaitingFile(
+                path=path,
+                size_bytes=track.identity.size_bytes,
+                waits_for=track.waits_for,
+                since=track.seen_at,
+                unchanged_s=now - track.changed_at,
+                is_stuck=track.troubles > 0 or track.look_at == _NEVER,
+            )
+            for path, track in items[:most]
         )
         return tuple(files), len(items)

@@ -83,12 +83,17 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class WaitingFile:
-    """A file that is not claimed yet, and what it waits for in words. ``since`` is when it was first seen."""
+    """A file that is not claimed yet, and what it waits for in words. ``since`` is when it was first seen.
+
+    ``is_stuck``: a person must do something about it, such as let us read it.
+    """
 
     path: str
     size_bytes: int
     waits_for: str
     since: float
+    unchanged_s: float
+    is_stuck: bool
 
 
 @dataclass(frozen=True, slots=True)

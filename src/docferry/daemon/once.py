@@ -1,0 +1,35 @@
+"""When ``run --once`` has seen enough of an inbox: all is taken, or what is left is for a person to see to."""
+
+from __future__ import annotations
+
+from docferry.config.models import InboxConfig
+from docferry.intake import InboxStatus, WaitingFile
+from docferry.models import display
+
+
+def left_behind(status: InboxStatus, config: InboxConfig, offline_s: float) -> list[str] | None:
+    """What cannot be worked off, one line for each; None while something may still come by itself.
+
+    A file that waits for a person is given ``settle``, any other, and an inbox that is away, ``settle_max``.
+    """
+    name = f"inbox {config.name}"
+    if status.hung_since is not None:
+        return [f"{name}: its filesystem hangs"]
+    if status.busy:
+        return None
+    if not status.online:
+        return [f"{name} is offline: {status.reason}"] if offline_s >= config.settle_max_s else None
+    if not status.scanned_once:
+        return None
+    left = []
+    for file in status.files_waiting:
+        if file.unchanged_s < (config.settle_s if file.is_stuck else config.settle_max_s):
+            return None
+        left.append(_line(name, file))
+    if status.waiting_count > len(left):
+        left.append(f"{name}: {status.waiting_count - len(left)} more files")
+    return left
+
+
+def _line(name: str, file: WaitingFile) -> str:
+    return f"{name}: {display(file.path)} waits for {file.waits_for} (unchanged for {file.unchanged_s:.0f} s)"
