@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from docferry.engine import sqlite
 from docferry.engine.errors import JobFailure, Refusal, busy
 from docferry.engine.fetch import Fetcher, FetchFailed
-from docferry.engine.files import settle, sync_folder
+from docferry.engine.files import INPUT, settle, sync_folder
 from docferry.engine.pool import Assignment, Outcome, Pool, ProcessPool, Verdict
 from docferry.engine.records import Artefact, Input, Job, JobStatus, Link, NewJob, Source
 from docferry.engine.settings import EngineSettings
@@ -274,7 +274,7 @@ class Jobs:
         return Ending(
             JobStatus.COMPLETED,
             pages=facts["pages"],
-            result_bytes=facts["result_bytes"],
+            result_bytes=facts["kept_bytes"],
             link=self._link(job, facts),
             facts=facts["pointer"],
             artefacts=artefacts,
@@ -312,7 +312,7 @@ class Jobs:
 
     async def _clear_input(self, job_id: str) -> None:
         folder = self.store.folder(job_id)
-        for path in [*folder.glob("input*"), *folder.glob("fetching*")]:
+        for path in [*folder.glob(f"{INPUT}*"), *folder.glob("fetching*")]:
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def _remove_folder(self, job_id: str) -> None:

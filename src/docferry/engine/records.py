@@ -93,7 +93,7 @@ class Job:
     error_code: str | None
     error: str | None
     pages: int | None
-    result_bytes: int
+    result_bytes: int  # all that is kept of it: the answer, what later calls need, pictures
     link: Link
     facts: Mapping[str, Any]  # what the worker said of its result: ids, credits
 

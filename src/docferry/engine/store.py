@@ -2,9 +2,9 @@
 
 A job's files lie in one folder, ``jobs/<two digits>/<id>/``:
 
-    input           the document as it came, until the job has ended
+    input-…         the documents as they came, until the job has ended
     result.json     the whole answer
-    document.json   the extraction, for later split, schema and tables calls
+    document-….json the extraction, for later split, schema and tables calls; beside it the PDF that its words stand in
     images/         pictures that results refer to
 
 State changes are compare-and-set: a change that finds the job in another state than expected does nothing and says so.
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from docferry.engine.errors import JobFailure
+from docferry.engine.files import INPUT
 from docferry.engine.records import Api, Artefact, Input, Job, JobStatus, Link, NewJob
 from docferry.engine.sqlite import Connection, Database, Row
 
@@ -224,7 +225,7 @@ def new_id() -> str:
 
 def input_file(number: int) -> str:
     """The name of a job's document in its folder."""
-    return f"input-{number}"
+    return f"{INPUT}-{number}"
 
 
 def _add(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import logging
 import re
 import uuid
@@ -17,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pypdfium2  # type: ignore[import-untyped]
+from pydantic_core import from_json
 
 from docferry.engine.document_json import document_from_json, document_to_json
 from docferry.engine.extraction import sniff
 from docferry.engine.extraction.errors import ExtractionError
 from docferry.engine.extraction.model import Document
 from docferry.engine.extraction.options import ReadOptions
+from docferry.engine.extraction.pdf import with_words
 from docferry.engine.extraction.read import read_document
 from docferry.engine.files import write_durably, write_json
 
@@ -164,22 +165,40 @@ def named_by_content(path: Path) -> Path:
     return named
 
 
-def save_extraction(task: Task, document: Document) -> Saved:
-    """Keep ``document`` for later calls under a new id."""
+def has_text_layer(document: InputFile) -> bool:
+    """Whether the words of the document can be read again from the file, quickly."""
+    return sniff.media_type(document.path) == "application/pdf"
+
+
+def save_extraction(task: Task, document: Document, words_in: InputFile | None = None) -> Saved:
+    """Keep ``document`` for later calls under a new id.
+
+    ``words_in`` is the file whose text layer has the words that ``document`` lacks; it is kept with it, since few
+    extractions are ever asked for values and word boxes make up most of a document.
+    """
     extraction_id = str(uuid.uuid4())
     name = f"document-{extraction_id}.json"
+    if words_in is not None:
+        source_of_words(task.folder / name).hardlink_to(words_in.path)
     write_json(task.folder / name, document_to_json(document))
     return Saved(extraction_id, "extraction", {"file": name})
 
 
-def load_extraction(task: Task, extraction_id: str) -> Document:
+def source_of_words(saved: Path) -> Path:
+    return saved.with_suffix(".source.pdf")
+
+
+def load_extraction(task: Task, extraction_id: str, *, words: bool = False) -> Document:
+    """The extraction that an earlier job saved; with ``words`` also where its words stand."""
     path = task.sources.get(extraction_id)
     try:
         if path is None:
             raise FileNotFoundError(extraction_id)
-        return document_from_json(json.loads(path.read_bytes()))
+        document = document_from_json(from_json(path.read_bytes()))
     except FileNotFoundError as error:
         raise TaskFailed("STORAGE_001", f"the extraction {extraction_id} is no longer kept; extract again") from error
+    source = source_of_words(path)
+    return with_words(document, source) if words and source.exists() else document
 
 
 def save_images(task: Task, document: Document) -> dict[str, str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from docferry.engine.files import write_json
+from docferry.engine.files import INPUT, write_json
 from docferry.engine.nanonets import results as nanonets
 from docferry.engine.pulse import later_results as later
 from docferry.engine.pulse import pipeline_results
@@ -37,6 +37,11 @@ def warm() -> None:
     importlib.import_module("docferry.engine.extraction.office")
 
 
+def kept_files(folder: Path) -> Iterator[Path]:
+    """The files of a job that stay when its documents have been removed."""
+    return (file for file in folder.rglob("*") if file.is_file() and not file.name.startswith(INPUT))
+
+
 def perform(message: Mapping[str, Any], report: Callable[[Mapping[str, Any]], None]) -> Json:
     """Do the task and write its whole answer to ``result.json`` in its folder; what the server has to know of it."""
     task = task_from_message(message, report)
@@ -49,6 +54,7 @@ def perform(message: Mapping[str, Any], report: Callable[[Mapping[str, Any]], No
         "pages": result.pages,
         "credits": result.credits,
         "result_bytes": result_bytes,
+        "kept_bytes": sum(file.stat().st_size for file in kept_files(task.folder)),
         "saved": [{"id": saved.id, "kind": saved.kind, "payload": dict(saved.payload)} for saved in result.saved],
         "pointer": result.pointer,
     }

@@ -175,10 +175,14 @@ def test_what_no_job_owns_is_removed_at_the_start(tmp_path: Path) -> None:
 
 
 def test_inputs_go_when_their_job_has_ended(shared: Running) -> None:
-    job_id = shared.submit(REPORT.read_bytes(), "report.pdf")
-    shared.ended(job_id)
-    folder = shared.settings.state / "jobs" / job_id[:2] / job_id
-    assert sorted(path.name.split("-")[0] for path in folder.iterdir()) == ["document", "result.json"]
+    def left_of(**fields: str) -> list[str]:
+        job_id = shared.submit(REPORT.read_bytes(), "report.pdf", **fields)
+        shared.ended(job_id)
+        folder = shared.settings.state / "jobs" / job_id[:2] / job_id
+        return sorted("".join(path.suffixes) for path in folder.iterdir())
+
+    assert left_of() == [".json", ".json", ".source.pdf"]  # a saved extraction keeps the PDF that its words stand in
+    assert left_of(storage='{"enabled": false}') == [".json"]
 
 
 def test_batches_write_where_the_settings_allow_and_nowhere_else(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ SPECIAL = re.compile(
 )
 LINE_START = re.compile(r"^(\s*)(#{1,6}(?=\s)|[-+](?=\s)|>|(?:=+|-{2,})\s*$|~~~)", re.M)
 NUMBERED = re.compile(r"^(\s*\d+)([.)])(?=\s)", re.M)
+NOTABLE = re.compile(r"[\\`*<\[_#+>=~-]|[.)]\s")  # without any of these there is nothing to escape; looked for first
 SAFE_SCHEMES = {"http", "https", "mailto", "tel", ""}
 WRAP = {"bold": "**", "italic": "*", "strikethrough": "~~", "code": "`"}
 
@@ -29,6 +30,8 @@ class Mark(NamedTuple):
 
 def escape_markdown(text: str) -> str:
     """The text so that Markdown shows it as it is."""
+    if NOTABLE.search(text) is None:
+        return text
     escaped = SPECIAL.sub(lambda match: "\\" + match[0], text)
     escaped = LINE_START.sub(lambda match: match[1] + "\\" + match[2], escaped)
     return NUMBERED.sub(r"\1\\\2", escaped)

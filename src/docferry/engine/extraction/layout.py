@@ -29,15 +29,16 @@ def parse_layout(
     words: bool = False,
     forms: bool = False,
     images: bool = False,
+    blocks: bool = True,
 ) -> ParseResult:
-    """The pages of a PDF with blocks and text items; form fields and pictures if wanted. Nothing is recognised."""
+    """The pages of a PDF with text items, and what else is wanted of them. Nothing is recognised."""
     from liteparse import LiteParse, ParseError
 
     parser = LiteParse(
         ocr_enabled=False,  # its own would fetch models from the network
         keep_headers_footers=True,  # else repeated table values are taken for headers and dropped
         preserve_very_small_text=True,  # else the small print is dropped
-        extract_blocks=True,
+        extract_blocks=blocks,
         extract_form_fields=forms,
         extract_images=images,
         emit_word_boxes=words,
@@ -71,13 +72,17 @@ def as_selection(numbers: Sequence[int]) -> str:
 def page_from_layout(found: ParsedPage) -> Page:
     """The model's page of a page with a text layer."""
     blocks = refine([block for piece in found.blocks or [] for block in to_blocks(piece, found)], found)
-    words = tuple(
+    return Page(found.page_num, found.width, found.height, tuple(blocks), words_from_layout(found))
+
+
+def words_from_layout(found: ParsedPage) -> tuple[Word, ...]:
+    """The words of a page's text layer, if they were asked for."""
+    return tuple(
         Word(word.text, to_box(word.x, word.y, word.width, word.height, found))
         for item in found.text_items
         for word in item.words
         if word.text.strip()
     )
-    return Page(found.page_num, found.width, found.height, tuple(blocks), words)
 
 
 def to_blocks(piece: LayoutBlock, page: ParsedPage) -> list[Block]:
@@ -131,12 +136,10 @@ def rect_box(rect: AnnotationRect | None, page: ParsedPage) -> Box | None:
 
 def to_box(x: float, y: float, width: float, height: float, page: ParsedPage) -> Box:
     """Points from the top left as fractions, cut at the page's edges."""
-    return Box(
-        clamp(x / page.width),
-        clamp(y / page.height),
-        clamp((x + width) / page.width),
-        clamp((y + height) / page.height),
-    )
+    left, top, right, bottom = x / page.width, y / page.height, (x + width) / page.width, (y + height) / page.height
+    if 0.0 <= left <= right <= 1.0 and 0.0 <= top <= bottom <= 1.0:  # as nearly all of very many are
+        return Box(left, top, right, bottom)
+    return Box(clamp(left), clamp(top), clamp(right), clamp(bottom))
 
 
 def clamp(value: float) -> float:

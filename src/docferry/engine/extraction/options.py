@@ -31,6 +31,7 @@ class ReadOptions:
     pages: str | None = None  # "1-2,5"; from 1, inclusive; None: all
     password: str | None = field(default=None, repr=False)
     words: bool = False  # also the box of every word
+    recognised_words: bool = False  # only of words that were recognised: a text layer can be asked again later
     images: bool = False  # also the pictures of figures, and of pages that were recognised
     ocr: OcrMode = "auto"
     languages: tuple[str, ...] = ()  # hints for the recogniser; empty: any language of Latin script

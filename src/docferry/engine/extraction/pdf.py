@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from docferry.engine.extraction.building import number_blocks
 from docferry.engine.extraction.errors import CorruptDocument, EmptyDocument, PasswordRequired
 from docferry.engine.extraction.forms import form_blocks
-from docferry.engine.extraction.layout import page_from_layout, parse_layout, to_box
+from docferry.engine.extraction.layout import page_from_layout, parse_layout, to_box, words_from_layout
 from docferry.engine.extraction.model import Document, Page
 from docferry.engine.extraction.options import ReadOptions
 from docferry.engine.extraction.pages import select_pages
@@ -50,6 +50,19 @@ def read_pdf(path: Path, options: ReadOptions) -> Document:
     return Document("application/pdf", number_blocks(pages), title, images, tuple(warnings), metadata)
 
 
+def with_words(document: Document, path: Path) -> Document:
+    """The document that was read from ``path``, with the words of the pages that have a text layer."""
+    numbers = [page.number for page in document.pages if page.source == "digital" and not page.words]
+    if not numbers:
+        return document
+    found = {page.page_num: page for page in parse_layout(path, numbers, words=True, blocks=False).pages}
+    pages = [
+        replace(page, words=words_from_layout(found[page.number])) if page.number in found else page
+        for page in document.pages
+    ]
+    return replace(document, pages=tuple(pages))
+
+
 def document_title(source: pypdfium2.PdfDocument) -> str | None:
     """The title that the document declares, unless it is what a program writes for want of one."""
     title = " ".join(str(source.get_metadata_value("Title")).split())
@@ -74,6 +87,8 @@ def figure_images(result: ParseResult) -> dict[str, bytes]:
 
 def drop_missing_images(page: Page, images: dict[str, bytes]) -> Page:
     """The page without references to pictures that were not asked for or could not be had."""
+    if all(block.image is None or block.image in images for block in page.blocks):
+        return page
     blocks = tuple(block if block.image in images else replace(block, image=None) for block in page.blocks)
     return replace(page, blocks=blocks)
 
@@ -150,5 +165,10 @@ def recognise(
     if options.images:
         images[f"page-{found.page_num}.jpg"] = as_jpeg(picture)
     return page_from_picture(
-        picture, found.page_num, found.width, found.height, words=options.words, threads=options.ocr_threads
+        picture,
+        found.page_num,
+        found.width,
+        found.height,
+        words=options.words or options.recognised_words,
+        threads=options.ocr_threads,
     )

@@ -46,7 +46,8 @@ def read_frame(image: Picture, number: int, dpi: float, options: ReadOptions) ->
         return Page(number, width, height, (), source="ocr"), None
     from docferry.engine.extraction.ocr.page import page_from_picture
 
-    return page_from_picture(image, number, width, height, words=options.words, threads=options.ocr_threads)
+    words = options.words or options.recognised_words
+    return page_from_picture(image, number, width, height, words=words, threads=options.ocr_threads)
 
 
 def frames(path: Path, options: ReadOptions) -> Iterator[tuple[int, Picture, float]]:

@@ -40,7 +40,10 @@ def schema(task: Task) -> Result:
 def extraction_schema(task: Task) -> Result:
     config = SchemaConfig.model_validate(task.request["config"])
     ids: list[str] = task.request["extraction_ids"]
-    documents = [within(load_extraction(task, extraction_id), task.request.get("page_range")) for extraction_id in ids]
+    documents = [
+        within(load_extraction(task, extraction_id, words=True), task.request.get("page_range"))
+        for extraction_id in ids
+    ]
     output, warnings = schema_output(task, joined(ids, documents), config)
     saved = Saved(task.request["schema_id"], "schema", {"extraction_ids": ids, "version": task.request["version"]})
     answer: Json = {"schema_id": saved.id, "version": task.request["version"], "schema_output": output}
@@ -63,7 +66,8 @@ def within(document: Document, page_range: str | None) -> Document:
 
 def split_schema(task: Task) -> Result:
     """Each topic's schema on that topic's pages."""
-    document = within(load_extraction(task, task.request["extraction_ids"][0]), task.request.get("page_range"))
+    extraction = load_extraction(task, task.request["extraction_ids"][0], words=True)
+    document = within(extraction, task.request.get("page_range"))
     configs = {topic: SchemaConfig.model_validate(values) for topic, values in task.request["topics"].items()}
     saved = Saved(task.request["schema_id"], "schema", {"split_id": task.request["split_id"]})
     answer: Json = {"schema_id": saved.id, "split_id": task.request["split_id"]}

@@ -18,7 +18,7 @@ from docferry.engine.pulse.options import (
     SplitConfig,
     TablesConfig,
 )
-from docferry.engine.pulse.results import extraction_result, read_options_of
+from docferry.engine.pulse.results import extraction_result, read_options_of, source_of_missing_words
 from docferry.engine.pulse.sourced import joined
 from docferry.engine.tasks import Json, Result, Saved, Task, read
 
@@ -81,8 +81,9 @@ def batch_extract_step(task: Task, options: BatchExtractStep, progress: Progress
 def extract_documents(task: Task, options: ExtractOptions, progress: Progress) -> Sequence[Json]:
     answers = []
     for entry in task.inputs:
-        document = read(task, entry, read_options_of(options))
-        result = extraction_result(task, document, options)
+        wanted = read_options_of(entry, options, values_follow="schema" in task.request["order"])
+        document = read(task, entry, wanted)
+        result = extraction_result(task, document, options, source_of_missing_words(entry, wanted))
         progress.documents.append(document)
         progress.ids.append(result.answer.get("extraction_id", entry.name))
         progress.saved += result.saved

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from docferry.engine import render
 from docferry.engine.extraction.model import Document
@@ -15,6 +15,7 @@ from docferry.engine.tasks import (
     Json,
     Result,
     Task,
+    has_text_layer,
     read,
     save_extraction,
     save_images,
@@ -42,20 +43,24 @@ def extract(task: Task) -> Result:
     return extract_one(task, task.document, options)
 
 
-def extract_one(task: Task, document_file: InputFile, options: ExtractOptions) -> Result:
-    return extraction_result(task, read(task, document_file, read_options_of(options)), options)
+def extract_one(task: Task, source: InputFile, options: ExtractOptions) -> Result:
+    wanted = read_options_of(source, options)
+    return extraction_result(
+        task, read(task, source, wanted), options, words_in=source_of_missing_words(source, wanted)
+    )
 
 
-def extraction_result(task: Task, document: Document, options: ExtractOptions) -> Result:
+def extraction_result(task: Task, document: Document, options: ExtractOptions, words_in: InputFile | None) -> Result:
+    texts = render.page_texts(document)
     answer: Json = {
-        "markdown": render.to_markdown(document),
+        "markdown": render.to_markdown(document, texts=texts),
         "page_count": max(1, len(document.pages)),
-        "bounding_boxes": bounding_boxes(task, document, options),
+        "bounding_boxes": bounding_boxes(task, document, options, texts),
     }
     if extensions := extensions_of(document, options):
         answer["extensions"] = extensions
     answer |= deprecated_of(task, document, options)
-    saved = (save_extraction(task, document),) if options.storage.enabled else ()
+    saved = (save_extraction(task, document, words_in),) if options.storage.enabled else ()
     if saved:
         answer["extraction_id"] = saved[0].id
     answer["warnings"] = [*document.warnings, *warnings_of(options)]
@@ -68,13 +73,17 @@ def extraction_result(task: Task, document: Document, options: ExtractOptions) -
     return Result(answer | bill, pages=pages, credits=price, saved=saved, pointer=pointer)
 
 
-def read_options_of(options: ExtractOptions) -> ReadOptions:
+def read_options_of(source: InputFile, options: ExtractOptions, *, values_follow: bool = False) -> ReadOptions:
+    """``values_follow``: whether a step of the same task will look for values, which are told apart by their words."""
     sheet = options.spreadsheet
+    now = values_follow or options.extensions.alt_outputs.wlbb or has_schema(options)
+    later = options.storage.enabled  # a schema may be applied to it
+    can_wait = options.password is None and has_text_layer(source)
     return ReadOptions(
         pages=options.pages,
         password=options.password,
-        # A schema may be applied to a stored extraction later, and values are told apart by where their words stand.
-        words=options.extensions.alt_outputs.wlbb or options.storage.enabled,
+        words=now or (later and not can_wait),
+        recognised_words=later,
         images=wants_images(options),
         include_hidden_rows=sheet.include_hidden_rows,
         include_hidden_cols=sheet.include_hidden_cols,
@@ -85,16 +94,24 @@ def read_options_of(options: ExtractOptions) -> ReadOptions:
     )
 
 
+def source_of_missing_words(source: InputFile, options: ReadOptions) -> InputFile | None:
+    return source if options.recognised_words and not options.words else None
+
+
+def has_schema(options: ExtractOptions) -> bool:
+    return options.json_schema is not None or options.structured_output is not None
+
+
 def wants_images(options: ExtractOptions) -> bool:
     return options.figure_processing.show_images or bool(options.show_images)
 
 
-def bounding_boxes(task: Task, document: Document, options: ExtractOptions) -> Json:
+def bounding_boxes(task: Task, document: Document, options: ExtractOptions, texts: Sequence[render.BlockTexts]) -> Json:
     if not wants_images(options):
-        return render.pulse_bounding_boxes(document)
+        return render.pulse_bounding_boxes(document, texts=texts)
     names = save_images(task, document)
     base = f"{task.request['base_url']}/results/{task.id}/images/"
-    return render.pulse_bounding_boxes(document, lambda key: base + names[key])
+    return render.pulse_bounding_boxes(document, lambda key: base + names[key], texts)
 
 
 def extensions_of(document: Document, options: ExtractOptions) -> Json:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from docferry.engine.extraction.geometry import corners, hull
 from docferry.engine.extraction.model import Block, BlockKind, Box, Cell, Document, Page
-from docferry.engine.render.markdown import markdown_with_ids
+from docferry.engine.render.markdown import BlockTexts, markdown_with_ids
 
 Json = dict[str, Any]
 
@@ -28,10 +28,15 @@ NANONETS_TYPES = {
 }
 
 
-def pulse_bounding_boxes(document: Document, image_url: Callable[[str], str] | None = None) -> Json:
+def pulse_bounding_boxes(
+    document: Document,
+    image_url: Callable[[str], str] | None = None,
+    texts: Sequence[BlockTexts] | None = None,
+) -> Json:
     """Pulse's ``bounding_boxes``: arrays by capitalised label, and ``markdown_with_ids``.
 
-    ``image_url`` gives the address of a stored picture by its name.
+    ``image_url`` gives the address of a stored picture by its name; ``texts`` are the document's ``page_texts``, where
+    the caller has them at hand.
     """
     boxes: dict[str, Any] = {}
     sheets: dict[str, int] = {}
@@ -45,7 +50,7 @@ def pulse_bounding_boxes(document: Document, image_url: Callable[[str], str] | N
                 boxes.setdefault("Images", []).append(pulse_image(block, page, image_url))
             else:
                 boxes.setdefault(PULSE_LABELS.get(block.kind, "Text"), []).append(pulse_text(block, page))
-    boxes["markdown_with_ids"] = markdown_with_ids(document)
+    boxes["markdown_with_ids"] = markdown_with_ids(document, texts)
     return boxes
 
 
@@ -159,4 +164,7 @@ def eight_floats(box: Box | None, page: Page) -> list[float]:
     """Top left, top right, bottom right, bottom left as x, y; empty where there is no box."""
     if box is None:
         return []
+    if not box.angle:
+        left, top, right, bottom = round(box.left, 5), round(box.top, 5), round(box.right, 5), round(box.bottom, 5)
+        return [left, top, right, top, right, bottom, left, bottom]
     return [round(value, 5) for point in corners(box, page.width, page.height) for value in point]

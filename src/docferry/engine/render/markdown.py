@@ -3,40 +3,65 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
 from docferry.engine.extraction.building import table_rows
 from docferry.engine.extraction.inline import escape_markdown
 from docferry.engine.extraction.model import Block, BlockKind, Document, Page, Table
 from docferry.engine.render.tables import html_table
 
+BlockTexts = list[tuple[Block, str]]
 
-def to_markdown(document: Document, *, page_headers: bool = False) -> str:
-    """Markdown of all pages; ``page_headers`` begins each page with a line ``## Page N``."""
+
+def to_markdown(document: Document, *, page_headers: bool = False, texts: Sequence[BlockTexts] | None = None) -> str:
+    """Markdown of all pages; ``page_headers`` begins each page with a line ``## Page N``.
+
+    ``texts`` are the ``page_texts`` of the document, where the caller has them at hand.
+    """
     parts = []
-    for page in document.pages:
-        body = page_markdown(page)
+    for page, blocks in zip(document.pages, texts or page_texts(document), strict=True):
+        body = joined(blocks)
         parts.append(f"## Page {page.number}\n\n{body}".rstrip() if page_headers else body)
     text = "\n\n".join(part for part in parts if part)
     return text + "\n" if text else ""
+
+
+def page_texts(document: Document) -> list[BlockTexts]:
+    """Of each page the blocks that show something, with their Markdown."""
+    return [block_texts(page.blocks) for page in document.pages]
 
 
 def page_markdown(page: Page) -> str:
     return blocks_markdown(page.blocks)
 
 
-def blocks_markdown(blocks: tuple[Block, ...]) -> str:
+def blocks_markdown(blocks: Sequence[Block]) -> str:
     """The blocks' Markdown; neighbouring list items stand without a blank line between them."""
-    parts: list[str] = []
+    return joined(block_texts(blocks))
+
+
+def block_texts(blocks: Sequence[Block]) -> BlockTexts:
+    """The blocks that show something, with their Markdown; list items by their place among their neighbours."""
+    texts: BlockTexts = []
     counters: dict[int, int] = {}
-    previous: Block | None = None
     for block in blocks:
-        if block.kind is not BlockKind.LIST_ITEM or previous is None or previous.kind is not BlockKind.LIST_ITEM:
-            counters = {}
-        counters = {depth: count for depth, count in counters.items() if depth <= block.level}
-        counters[block.level] = counters.get(block.level, 0) + 1
-        text = block_markdown(block, counters[block.level])
-        if not text:
-            continue
+        if block.kind is not BlockKind.LIST_ITEM:
+            text = block_markdown(block)
+        else:
+            if not texts or texts[-1][0].kind is not BlockKind.LIST_ITEM:
+                counters = {}
+            counters = {depth: count for depth, count in counters.items() if depth <= block.level}
+            counters[block.level] = counters.get(block.level, 0) + 1
+            text = block_markdown(block, counters[block.level])
+        if text:
+            texts.append((block, text))
+    return texts
+
+
+def joined(texts: BlockTexts) -> str:
+    parts: list[str] = []
+    previous: Block | None = None
+    for block, text in texts:
         if previous is not None:
             parts.append("\n" if tight(previous, block) else "\n\n")
         parts.append(text)
@@ -91,13 +116,11 @@ def cell_markdown(text: str) -> str:
     return "<br>".join(escape_markdown(line).replace("|", "\\|") for line in text.strip().splitlines())
 
 
-def markdown_with_ids(document: Document) -> str:
+def markdown_with_ids(document: Document, texts: Sequence[BlockTexts] | None = None) -> str:
     """Markdown whose pieces are wrapped in tags that carry the ids of their boxes."""
     attribute = {BlockKind.TABLE: "table", BlockKind.FIGURE: "image"}
-    parts = []
-    for block in document.blocks:
-        text = block_markdown(block)
-        if text:
-            name = attribute.get(block.kind, "text")
-            parts.append(f'<div data-bb-{name}-id="{html.escape(block.id)}">\n\n{text}\n\n</div>')
-    return "\n\n".join(parts)
+    return "\n\n".join(
+        f'<div data-bb-{attribute.get(block.kind, "text")}-id="{html.escape(block.id)}">\n\n{text}\n\n</div>'
+        for blocks in texts or page_texts(document)
+        for block, text in blocks
+    )
