@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
@@ -36,6 +37,10 @@ NANONETS_PATHS = ("/api/", "/v1/")
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
 DISK_PAUSE_S = "60"
 CLIENT_CLOSED_REQUEST = 499
+# Else a variable of the environment is enough to have requests and errors sent to another machine.
+SILENT: TelemetryConfig = {
+    "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False
+}  # fmt: skip
 
 
 def create_app(settings: EngineSettings, failed: Callable[[BaseException], None]) -> FastAPI:
@@ -55,6 +60,7 @@ def create_app(settings: EngineSettings, failed: Callable[[BaseException], None]
         default_response_class=JsonResponse,
         docs_url=None,  # the framework's pages load their scripts from elsewhere
         redoc_url=None,
+        telemetry=SILENT,
     )
     app.add_api_route("/docs", docs, include_in_schema=False)
     app.include_router(pulse.router)

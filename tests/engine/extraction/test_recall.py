@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 
 from docferry.engine.extraction.garbled import is_garbled
 from docferry.engine.extraction.model import Block, BlockKind, Box, Page
-from docferry.engine.extraction.recall import Item, count_words, is_complete, mend, wanted_words, word_recall
+from docferry.engine.extraction.recall import (
+    GOAL,
+    Item,
+    count_words,
+    is_complete,
+    is_surely_complete,
+    mend,
+    wanted_words,
+    word_recall,
+)
 
 
 def item(text: str, top: float, left: float = 0.1, right: float = 0.6) -> Item:
@@ -59,6 +68,13 @@ def test_what_cannot_be_placed_is_said() -> None:
     _, warning = mend(page(item(" ".join(["word"] * 60), 0.1)), lines)
     assert warning is not None
     assert "%" in warning
+
+
+@given(st.text(alphabet="ab c-1\n", max_size=300), st.text(alphabet="ab c-1\n", max_size=300), st.booleans())
+def test_what_is_surely_complete_is_complete(layer: str, placed: str, together: bool) -> None:
+    placed = layer * 40 + placed if together else placed
+    layer = layer * 40 + placed[::7] if together else layer
+    assert word_recall(count_words(layer), count_words(placed)) >= GOAL or not is_surely_complete(layer, placed)
 
 
 @given(

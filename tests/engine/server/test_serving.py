@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 from docferry.engine.__main__ import main as start
+from docferry.engine.app import create_app
 from docferry.engine.retention import purge
-from docferry.engine.settings import Retention
+from docferry.engine.settings import Retention, settings_from_json
 from docferry.engine.store import Store
 from engine.server.machine import REPORT, SAMPLES, EngineProcess, Running, command_line, engine, wait_for, workers_of
 
@@ -113,6 +114,14 @@ def test_a_socket_left_by_a_killed_engine_is_replaced_but_no_other_file(
     first.uds.write_text("precious")
     assert "cannot listen" in refused(capsys, "--state", str(tmp_path / "other"), "--uds", str(first.uds))
     assert first.uds.read_text() == "precious"
+
+
+def test_no_variable_of_the_environment_switches_telemetry_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    app = create_app(settings_from_json({"state": str(tmp_path)}), lambda error: None)
+    found = app._native_telemetry.config
+    assert not any(found[name] for name in ("auto_configure", "tracing", "metrics", "logs", "operation_spans"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root")

@@ -97,7 +97,7 @@ def to_blocks(piece: LayoutBlock, page: ParsedPage) -> list[Block]:
         return [Block("", BlockKind.CODE, text, number, box)] if text.strip() else []
     if piece.kind == "figure":
         return [Block("", BlockKind.FIGURE, "", number, box, image=f"figure-{piece.id}.{piece.format}")]
-    text = ESCAPED.sub(r"\1", piece.text or "").strip()
+    text = plain(piece.text or "")
     if not text:
         return []
     if piece.kind == "heading":
@@ -115,7 +115,7 @@ def to_table(piece: LayoutBlock, page: ParsedPage) -> Table:
         Cell(
             row=row,
             column=column,
-            text=ESCAPED.sub(r"\1", cell.text.replace("<br>", "\n")).strip(),
+            text=plain(cell.text.replace("<br>", "\n")),
             is_header=row == 0 and headed,
             box=rect_box(cell.bbox, page),
         )
@@ -123,6 +123,11 @@ def to_table(piece: LayoutBlock, page: ParsedPage) -> Table:
         for column, cell in enumerate(texts)
     )
     return Table(rows=len(rows), columns=max((len(row) for row in rows), default=0), cells=cells)
+
+
+def plain(text: str) -> str:
+    """The library's Markdown without its escapes."""
+    return (ESCAPED.sub(r"\1", text) if "\\" in text else text).strip()
 
 
 def is_label(text: str) -> bool:

@@ -113,7 +113,7 @@ def table_markdown(table: Table) -> str:
 
 
 def cell_markdown(text: str) -> str:
-    return "<br>".join(escape_markdown(line).replace("|", "\\|") for line in text.strip().splitlines())
+    return "<br>".join([escape_markdown(line).replace("|", "\\|") for line in text.strip().splitlines()])
 
 
 def markdown_with_ids(document: Document, texts: Sequence[BlockTexts] | None = None) -> str:
