@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from config.work import VALID, only_problem, problems, read, with_rules, write
+from docferry.config import load
+from docferry.daemon.status import ask_status
 from docferry.errors import ConfigError
 
 
@@ -311,12 +313,11 @@ def test_tests_name_what_exists(tmp_path: Path) -> None:
     assert "tests[1]: neither file nor facts" in found
 
 
-@pytest.mark.parametrize("missing", ["nowhere.yaml", "folder"])
-def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, missing: str) -> None:
-    from docferry.config import load
-
+@pytest.mark.parametrize(("missing", "hint"), [("nowhere.yaml", "docferry init writes one"), ("folder", "")])
+def test_a_file_that_cannot_be_read_is_one_problem_also_for_status(tmp_path: Path, missing: str, hint: str) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(ConfigError, match="cannot be read") as raised:
-        load(tmp_path / missing, environ={})
-    assert len(raised.value.problems) == 1
-    assert "\n" not in raised.value.problems[0]
+    for ask in (load, ask_status):
+        with pytest.raises(ConfigError, match=f"{missing}: cannot be read: .*") as raised:
+            ask(tmp_path / missing, environ={"HOME": str(tmp_path)})
+        assert len(raised.value.problems) == 1
+        assert hint in raised.value.problems[0]

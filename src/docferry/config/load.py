@@ -68,11 +68,18 @@ def state_folder(path: Path, *, environ: Mapping[str, str]) -> Path:
     if isinstance(data, dict):
         state = data.get("state")
     else:  # no YAML at all, in the middle of an edit: the line alone may still be readable
-        line = _STATE_LINE.search(path.read_text(encoding="utf-8", errors="replace"))
-        state = line.group(1) if line else None
+        state = _state_line(path)
     if isinstance(state, str) and state and "\0" not in state:
         return path.absolute().parent / Path(os.path.expanduser(state))  # noqa: PTH111 (an unknown user is no error)
     return user_state(environ)
+
+
+def _state_line(path: Path) -> str | None:
+    try:
+        line = _STATE_LINE.search(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+    return line.group(1) if line else None
 
 
 def _order(problem: Problem, main: str) -> tuple[bool, str, int, int]:

@@ -138,7 +138,8 @@ def read_source(path: FilePath, shown_as: str) -> Source:
             content = file.read(SIZE_LIMIT_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        source.problems.append(Problem(shown_as, 0, 0, (), f"cannot be read: {reason}"))
+        hint = "docferry init writes one to start from" if isinstance(error, FileNotFoundError) else ""
+        source.problems.append(Problem(shown_as, 0, 0, (), f"cannot be read: {reason}", hint=hint))
         return source
     return parse(content, shown_as, trusted=True)
 
