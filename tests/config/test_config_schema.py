@@ -43,7 +43,7 @@ def test_the_designs_example_and_short_forms_meet_it() -> None:
     assert _faults(VALID.replace("failed: ./failed", "failed: ./failed\n    sidecar: required")) == []
     assert _faults(VALID.replace("failed: ./failed", "failed: ./failed\n    sidecar: [options.pages]")) == []
     assert (
-        _faults(VALID + "    fallback: nano\n    steps: [extract]\n    when: {pages: 5, size: ['< 5 MB', 3]}\n") == []
+        _faults(VALID + "    fallback: nano\n    steps: [extract]\n    when: {pages: 5, size: ['< 5 MB', 0]}\n") == []
     )
     assert _faults(VALID + "alerts: {urls: [{env: A}, 'json://x'], command: [notify, me]}\n") == []
 

@@ -105,6 +105,10 @@ def test_comparisons_of_counts(text: object, holds: list[int], fails: list[int])
 def test_comparisons_of_sizes_and_moments() -> None:
     assert compare_size("1 MB .. 20 MB").interval == Interval(1_000_000, 20_000_000)
     assert compare_size("< 20 MB").interval.holds(19_999_999)
+    assert compare_size(0).interval == compare_size("= 0").interval == Interval(0, 0)
+    for without_unit in (20, "20", "< 20", "1 .. 20 MB", False):
+        with pytest.raises(ValueError, match="a size with its unit"):
+            compare_size(without_unit)
     day = compare_moment("2026-01-31").interval
     noon = datetime(2026, 1, 31, 12).astimezone().timestamp()
     assert day.holds(noon)

@@ -54,7 +54,7 @@ def _judge(when: dict[str, Any], known: dict[str, Json]) -> object:
         ({"extension": "pdf"}, "apdf", False),
         ({"extension": "pdf"}, "a.pdf.txt", False),
         ({"size": "< 1 kB"}, "a", False),
-        ({"size": ["0", "1000"]}, "a", True),
+        ({"size": ["0", "1000 B"]}, "a", True),
         ({"modified": "newer than 2 h"}, "a", True),
         ({"modified": "older than 2 h"}, "a", False),
         ({"modified": ["older than 2 h", "< 2030-01-01"]}, "a", True),

@@ -52,7 +52,7 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
     "regex": st.sampled_from(PATTERNS) | st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=2),
     "type": st.sampled_from(["application/pdf", "image/*", "*/*", ["image/png", "text/plain"]]),
     "extension": st.sampled_from(["pdf", "PNG", ["jpg", "pdf"]]),
-    "size": st.sampled_from(["< 1 kB", ">= 1000", "500 .. 2000", ["0", "> 5 MB"]]),
+    "size": st.sampled_from(["< 1 kB", ">= 1000 B", "500 B .. 2 kB", [0, "> 5 MB"]]),
     "pages": st.sampled_from(["> 3", "<= 3", 1, "2 .. 5", ["1", "> 10"]]),
     "text": st.sampled_from(["invoice", "total"]),
     "encrypted": st.booleans(),

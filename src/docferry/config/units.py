@@ -23,7 +23,7 @@ WANTED_TIME = "a time with its unit, such as 2s, 1.5 s, 10 min, 2 h or 7 days"
 WANTED_SIZE = "a size with its unit, such as 500 kB, 20 MB or 1 GiB"
 WANTED_RATE = "a rate such as 60/min or 5/s"
 WANTED_COUNT = 'a number or a comparison, such as 5, ">= 50", "< 10", "10 .. 50" or ">= 5, < 10"'
-WANTED_SIZES = 'a size or a comparison, such as "< 20 MB", ">= 1 GiB" or "1 MB .. 20 MB"'
+WANTED_SIZES = 'a size with its unit or a comparison, such as "< 20 MB", ">= 500 B" or "1 MB .. 20 MB"'
 WANTED_MOMENT = 'a date, a comparison or an age, such as ">= 2026-01-31", "2026-01-01 .. 2026-01-31", "newer than 2 h"'
 
 _AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([A-Za-z]*)", re.ASCII)
@@ -128,10 +128,14 @@ def compare_count(value: object) -> Comparison:
 
 
 def compare_size(value: object) -> Comparison:
-    """A comparison of sizes in bytes."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return Comparison(str(value), Interval(value, value))
-    return _comparison(value, size_bytes, WANTED_SIZES)
+    """A comparison of sizes. Only 0 needs no unit: a rule for files below 20 bytes is a slip, and would match none."""
+    return _comparison("0" if value == 0 and value is not False else value, _size_with_unit, WANTED_SIZES)
+
+
+def _size_with_unit(text: str) -> float:
+    if re.fullmatch(r"[\d.]+", text) and float(text) != 0:
+        raise ValueError(text)
+    return size_bytes(text)
 
 
 def compare_moment(value: object) -> Comparison:

@@ -12,11 +12,22 @@ from pydantic import AfterValidator, BeforeValidator, StrictStr, ValidationInfo,
 from pydantic_core import PydanticCustomError
 
 from docferry.config import units
+from docferry.config.problems import found
 from docferry.config.units import Comparison, Rate
+from docferry.config.yamlsource import OldNumber
 
 _REGEX_LIMIT = 4000
 _NAME = re.compile(r"\w[\w .@+-]{0,62}\w|\w")
+_EXTENSION = re.compile(r"\.?[A-Za-z0-9]{1,5}")
 _TYPE = re.compile(r"(?:\*|[a-z0-9][\w.+-]*)/(?:\*|[a-z0-9][\w.+*-]*)", re.IGNORECASE | re.ASCII)
+
+
+class Unfit(ValueError):
+    """A value that is not ``wanted``, with a hint for what was probably meant."""
+
+    def __init__(self, wanted: str, hint: str = "") -> None:
+        super().__init__(wanted)
+        self.hint = hint
 
 
 def wanted(what: str, hint: str = "", message: str = "") -> PydanticCustomError:
@@ -42,9 +53,13 @@ def _read(convert: Callable[[object], Any], *, numbers: bool = False) -> BeforeV
         try:
             return convert(value)
         except (ValueError, OverflowError) as error:
-            raise wanted(str(error)) from error
+            raise wanted(str(error), hint=_hint_of(error)) from error
 
     return BeforeValidator(read)
+
+
+def _hint_of(error: Exception) -> str:
+    return error.hint if isinstance(error, Unfit) else ""
 
 
 def _several(convert: Callable[[object], Any]) -> BeforeValidator:
@@ -54,18 +69,35 @@ def _several(convert: Callable[[object], Any]) -> BeforeValidator:
         items = value if isinstance(value, list | tuple) else [value]
         if not items:
             raise wanted("at least one value")
+        return tuple(item if isinstance(item, Comparison) else one(item) for item in items)
+
+    def one(item: object) -> Any:
+        """Which of several items is wrong is said."""
         try:
-            return tuple(item if isinstance(item, Comparison) else convert(item) for item in items)
+            return convert(item)
         except (ValueError, OverflowError) as error:
-            raise wanted(str(error)) from error
+            raise wanted(str(error), hint=_hint_of(error), message=f"found {found(item)}") from error
 
     return BeforeValidator(read)
 
 
+def _compared(compare: Callable[[object], Comparison]) -> Callable[[object], Comparison]:
+    """``compare``, but for numbers that mean one thing in YAML 1.1 and another in 1.2."""
+
+    def convert(value: object) -> Comparison:
+        if isinstance(value, OldNumber):
+            raise Unfit("a number", "a leading zero means octal to some YAML readers: leave it out")
+        return compare(value)
+
+    return convert
+
+
 def _text(what: str) -> Callable[[object], str]:
     def convert(value: object) -> str:
+        if isinstance(value, dict) and list(value.values()) == [None]:
+            raise Unfit(what, f'quote what starts with a brace: "{{{found(next(iter(value)))[1:-1]}}}"')
         if not isinstance(value, str) or not value or "\0" in value:
-            raise ValueError(f"{what}, as text (quote what YAML reads as something else)")
+            raise Unfit(what, "quote what YAML reads as something else" if value else "")
         return value
 
     return convert
@@ -95,7 +127,8 @@ def _regex(value: object) -> str:
     try:
         regex.compile(text)
     except regex.error as error:
-        raise ValueError(f"a regular expression that compiles: {error}") from error
+        hint = "globs such as *.pdf are for name: and path:" if text.startswith("*") else ""
+        raise Unfit(f"a regular expression that compiles: {error}", hint) from error
     except (RecursionError, OverflowError, MemoryError) as error:
         raise ValueError("a simpler regular expression: this one is nested too deeply") from error
     return text
@@ -104,14 +137,16 @@ def _regex(value: object) -> str:
 def _type(value: object) -> str:
     text = _text("a media type")(value)
     if not _TYPE.fullmatch(text):
-        raise ValueError("a media type such as application/pdf or image/*")
+        hint = "extension: looks at the name's ending" if _EXTENSION.fullmatch(text) else ""
+        raise Unfit("a media type such as application/pdf or image/*", hint)
     return text.lower()
 
 
 def _extension(value: object) -> str:
     text = _text("an extension")(value)
-    if "/" in text or not text.lstrip("."):
-        raise ValueError("an extension such as pdf or tar.gz")
+    if not text.lstrip(".") or any(character in text for character in "/*?["):
+        hint = "globs are for name: and path:" if "*" in text else ""
+        raise Unfit("an extension such as pdf or tar.gz", hint)
     return text.lstrip(".").lower()
 
 
@@ -145,6 +180,7 @@ def _one_or_more(item: dict[str, Any], examples: list[Any]) -> WithJsonSchema:
 
 
 _TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
+_SIZE: dict[str, Any] = {"anyOf": [_TEXT, {"const": 0}]}
 _COUNT: dict[str, Any] = {"type": ["string", "integer"], "minLength": 1, "minimum": 0}
 
 Duration = Annotated[
@@ -190,11 +226,11 @@ Extensions = Annotated[tuple[str, ...], _several(_extension), _one_or_more(_TEXT
 Texts = Annotated[tuple[str, ...], _several(_text("a text")), _one_or_more(_TEXT, [])]
 Counts = Annotated[
     tuple[Comparison, ...],
-    _several(units.compare_count),
+    _several(_compared(units.compare_count)),
     _one_or_more(_COUNT, [1, ">= 50", "10 .. 50", ["1", "> 100"]]),
 ]
 Sizes = Annotated[
-    tuple[Comparison, ...], _several(units.compare_size), _one_or_more(_COUNT, ["< 20 MB", "1 MB .. 20 MB"])
+    tuple[Comparison, ...], _several(_compared(units.compare_size)), _one_or_more(_SIZE, ["< 20 MB", "1 MB .. 20 MB"])
 ]
 Moments = Annotated[
     tuple[Comparison, ...], _several(units.compare_moment), _one_or_more(_TEXT, [">= 2026-01-31", "newer than 2 h"])

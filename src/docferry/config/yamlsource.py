@@ -156,14 +156,16 @@ def parse(content: bytes, shown_as: str, *, trusted: bool = False) -> Source:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - content.rfind(b"\n", 0, error.start)
-        source.problems.append(Problem(shown_as, line, column, (), "not UTF-8 text", hint="save the file as UTF-8"))
+        hint = "is this the right file?" if b"\0\0" in content or content.startswith(b"%PDF") else "save it as UTF-8"
+        source.problems.append(Problem(shown_as, line, column, (), "not UTF-8 text", hint=hint))
         return source
     source.lines = re.split(r"\r\n|[\r\n\x85\u2028\u2029]", text)
     node = (_compose_fast(text) if trusted else None) or _compose(source, text)
     if node is not None:
         source.data = _Builder(source).build(node, ())
     elif not source.problems:
-        source.problems.append(Problem(shown_as, 1, 1, (), "empty", wanted="inboxes, providers and rules"))
+        wanted, hint = "inboxes, providers and rules", "docferry init writes one to start from"
+        source.problems.append(Problem(shown_as, 1, 1, (), "empty", wanted=wanted, hint=hint))
     return source
 
 
@@ -211,22 +213,54 @@ def _code(character: object) -> str:
 
 
 def _syntax_problem(source: Source, error: yaml.MarkedYAMLError) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
     message = ", ".join(part for part in (error.context, error.problem) if part) or "not YAML"
+    never_closed = _never_closed(error)
+    mark = error.context_mark if never_closed else error.problem_mark or error.context_mark
+    place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
     line = source.lines[place.line - 1] if place.line <= len(source.lines) else ""
-    hint = ""
     if "\t" in line[: max(place.column, len(line) - len(line.lstrip()))]:
-        message, hint = "a tab character", "YAML is indented with spaces, never with tabs"
-    elif "expected a single document" in message:
-        message, hint = "a second YAML document", "one file holds one document; remove the line ---"
-    elif "mapping values are not allowed" in message:
-        hint = "quote a text that holds a colon and a blank, or check the indentation of this line"
-    elif any(
-        part in message for part in ("undefined alias", "cannot start any token", "scanning an a", "scanning a tag")
-    ):
-        hint = "quote a text that starts with one of * & ! % @ ` | >"
-    return source.at(place, (), f"not YAML: {message}" if not hint.startswith("YAML") else message, hint=hint)
+        return source.at(place, (), "a tab character", hint="YAML is indented with spaces, never with tabs")
+    if "expected a single document" in message:
+        hint = "one file holds one document; remove the line ---"
+        return source.at(place, (), "not YAML: a second YAML document", hint=hint)
+    if never_closed:
+        return source.at(place, (), f"not YAML: {never_closed} that is never closed")
+    return source.at(place, (), f"not YAML: {message}", hint=_syntax_hint(message, line))
+
+
+_OPENED = {
+    "while scanning a quoted scalar": "a quote",
+    "while parsing a flow sequence": "a [",
+    "while parsing a flow mapping": "a {",
+}
+_HINTS = (
+    ("mapping values are not allowed", "quote a text that holds a colon and a blank, or check this line's indentation"),
+    ("undefined alias", "quote a text that starts with one of * & ! % @ ` | >"),
+    ("cannot start any token", "quote a text that starts with one of * & ! % @ ` | >"),
+    ("scanning an a", "quote a text that starts with one of * & ! % @ ` | >"),
+    ("scanning a tag", "quote a text that starts with one of * & ! % @ ` | >"),
+    ("expected ',' or ", "a comma, a closing bracket or a pair of quotes is missing here"),
+    ("unknown escape character", "in double quotes a backslash begins an escape: put patterns into single quotes"),
+    ("scanning a simple key", "a colon and a blank are missing here, or this line's indentation is wrong"),
+    ("expected <block end>", "this line's indentation does not fit the lines above it"),
+)
+_COMPARED = re.compile(r":\s+([<>]=?.*?)\s*$")
+_GOES_ON = re.compile(r""":\s+(?:\{[^{}]*\}|\[[^\[\]]*\]|(["']).*?\1)\s*[^\s,}\]#]""")
+
+
+def _syntax_hint(message: str, line: str) -> str:
+    """What to do about a fault that the parser can only name in its own words."""
+    if "scanning a block scalar" in message and (compared := _COMPARED.search(line)):
+        return f'quote a comparison: "{shown_text(compared[1], 60)}"'
+    if "expected <block end>" in message and _GOES_ON.search(line):
+        return "put the whole text into quotes: what starts with { [ or a quote ends where that is closed"
+    return next((hint for mark, hint in _HINTS if mark in message), "")
+
+
+def _never_closed(error: yaml.MarkedYAMLError) -> str | None:
+    """What was opened lines ago: its place says more than the one where the parser lost hope of its end."""
+    opened, lost = error.context_mark, error.problem_mark
+    return _OPENED.get(error.context or "") if opened and lost and lost.line > opened.line else None
 
 
 class _Builder:
