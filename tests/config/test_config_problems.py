@@ -50,11 +50,11 @@ rules:
         "docferry.yaml:3:98: inboxes[0].rescan: found 60",
         "docferry.yaml:5:20: providers.local.dialect: unknown dialect puls",
         'docferry.yaml:8:19: rules[0].when.pages: found "> many"',
+        "docferry.yaml:8:36: rules[0].when.inbox: there is no inbox scan",
         "docferry.yaml:11:19: rules[1].when.inbox: there is no inbox scan",
         "docferry.yaml:12:15: rules[1].provider: there is no provider lokal",
         "docferry.yaml:13:21: rules[1].deliver.name: {stm} is not a variable; known are name, stem, extension, path, "
         "inbox, date, sha256, id; for the text itself write {{stm}}",
-        "docferry.yaml:13:21: rules[1].deliver.name: every document would get this same name",
         'rules.d/c.yaml:1:32: rules[0].when.size: found "big"',
     ]
 
@@ -99,6 +99,21 @@ rules:
         ("    provider: local\n", "", "rules[0]: provider is missing", "one of local, nano"),
         ("rules:\n  - name: everything\n    provider: local\n", "", "rules is missing", "at least one rule"),
         ("  - name: everything", "  - name: everything\n    when: {name: x/*}", "x/* never matches", "path: looks"),
+        (
+            "  - name: everything",
+            "  - name: everything\n    when: {name: '^a.*$'}",
+            "^a.*$ never matches",
+            "regex: takes",
+        ),
+        ("  - name: everything", "  - name: everything\n    when: {path: /a/**}", "/a/** never matches", "leading /"),
+        ("  - name: everything", "  - name: everything\n    when: {path: a/}", "a/ never matches", "a/**"),
+        ("  - name: everything", "  - name: everything\n    when: {regex: '*.pdf'}", "when.regex", "globs such as"),
+        ("  - name: everything", "  - name: everything\n    when: {extension: '*.pdf'}", "extension", "globs are for"),
+        ("  - name: everything", "  - name: everything\n    when: {pages: 010}", "when.pages", "leading zero"),
+        ("  - name: everything", "  - name: everything\n    when: {pages: [5, many]}", 'found "many"', "a number"),
+        ("  - name: everything", "  - name: everything\n    path: a", "unknown key path", "it belongs below when"),
+        ("  - name: everything", "  - name: everything\n    when: {mode: sync}", "key mode", "it belongs to rules[0]"),
+        ("    provider: local\n", "    provider: local\n    deliver: json\n", 'found "json"', "of formats, name"),
         ("  - name: everything", "  - name: everything\n    when: {nme: a}", "rules[0].when.nme", "did you mean name?"),
         (
             "  - name: everything",
@@ -139,7 +154,7 @@ def test_each_mistake_is_named_with_what_is_wanted(
         ("provider: local, steps: [{extract: [a]}]", "rules[0].steps[0]: found a mapping", "a mapping of options"),
         ("provider: local, steps: []", "rules[0].steps: found a list", "at least one"),
         ("provider: local, steps: [{extract: {pagess: '1'}}]", "steps[0].extract.pagess", "pages"),
-        ("provider: local, steps: [{extract: {thinking: no}}]", "steps[0].extract.thinking", "true"),
+        ("provider: local, steps: [{extract: {thinking: no}}]", 'steps[0].extract.thinking: found "no"', "true"),
         ("provider: local, steps: [{extract: {pages: 012}}]", "pages: found 012", "leading zero"),
         ("provider: local, steps: [tables]", "rules[0].steps[0]", "extract"),
         ("provider: nano", "rules[0]: steps is missing", "output_format"),
@@ -149,6 +164,11 @@ def test_each_mistake_is_named_with_what_is_wanted(
         ("provider: local, deliver: {name: '../{stem}'}", "leads out of the outbox", "relative path"),
         ("provider: local, deliver: {name: '/{stem}'}", "leads out of the outbox", "relative path"),
         ("provider: local, deliver: {name: '{date}'}", "this same name", "tells documents apart"),
+        (
+            "provider: local, deliver: {name: {stem}}",
+            "deliver.name: found a mapping",
+            'quote what starts with a brace: "{stem}"',
+        ),
         ("provider: local, deliver: {name: '{stem:x}'}", "{stem} takes no format", ""),
         ("provider: local, deliver: {name: '{stem}-{date:%Q}'}", "the date format knows no %Q", ""),
         ("provider: local, steps: [{extract: {customPrompt: 'for {customer}'}}]", "{customer} is not a variable", ""),
@@ -166,6 +186,18 @@ def test_mistakes_in_what_a_rule_decides(tmp_path: Path, rule: str, headline: st
 
     assert headline in problem.splitlines()[0]
     assert advice in problem
+
+
+def test_a_wrong_key_hides_nothing_else_that_is_wrong_in_its_rule(tmp_path: Path) -> None:
+    rule = (
+        "when: {inbox: scan, pages: many}, priority: high, steps: [{extract: {pagess: '1'}}], deliver: {formats: [pdf]}"
+    )
+
+    found = "\n".join(problems(tmp_path, with_rules(f"  - {{name: a, provider: local, {rule}}}\n")))
+
+    for problem in ("no inbox scan", "pages: found", "priority: found", "unknown option pagess", "gives no pdf"):
+        assert found.count(problem) == 1, problem
+    assert found.count("docferry.yaml:") == 5
 
 
 def test_classification_stands_alone_in_its_rule(tmp_path: Path) -> None:

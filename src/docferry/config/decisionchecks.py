@@ -40,7 +40,7 @@ def written_problems(layer: Layer, providers: Sequence[str]) -> Iterator[Problem
     decision, path = layer.decision, layer.path
     for name, place in (
         (decision.provider, (*path, "provider")),
-        (decision.fallback.provider if decision.fallback else None, (*path, "fallback")),
+        (decision.fallback.provider if decision.fallback else None, (*path, "fallback", "provider")),
     ):
         if name is not None and name not in providers:
             hint = did_you_mean(name, list(providers))
@@ -128,7 +128,8 @@ def _option_problems(
     for place, fault in faults:
         at_key = fault.found.startswith("unknown")
         where = (*path, *place) if at_steps else path
-        message = fault.found if at_steps else f"steps is missing, and extract alone will not do: {fault.found}"
+        message = fault.found if fault.found.startswith(("unknown", "no ", "a second")) else f"found {fault.found}"
+        message = message if at_steps else f"steps is missing, and extract alone will not do: {message}"
         yield source.problem(where, message, at_key=at_key, wanted=fault.wanted)
 
 
@@ -161,11 +162,12 @@ def _fallback_problems(
 
 def _output_name_problems(name: str, layer: Layer) -> Iterator[Problem]:
     path: Path = (*layer.path, "deliver", "name")
-    yield from _template_problems({"name": name}, layer, path[:-1])
+    wrong = list(_template_problems({"name": name}, layer, path[:-1]))
+    yield from wrong
     if name.startswith("/") or ".." in name.split("/") or name.endswith("/") or not name.isprintable():
         yield layer.source.problem(path, "a name that leads out of the outbox", wanted="a relative path without ..")
     used = {variable for variable, _ in template.variables(name)}
-    if not used & (_TELLS_APART | layer.groups):
+    if not wrong and not used & (_TELLS_APART | layer.groups):
         hint = f"use one of {', '.join(sorted('{' + variable + '}' for variable in _TELLS_APART))}"
         message = "every document would get this same name"
         yield layer.source.problem(path, message, wanted="a name that tells documents apart", hint=hint)
@@ -176,7 +178,8 @@ def _template_problems(options: Mapping[str, object], layer: Layer, path: Path) 
         for variable, form in template.variables(text):
             message = template.fault(variable, form, layer.groups)
             if message:
-                hint = did_you_mean(variable, [*template.VARIABLES, *layer.groups])
+                known = [*template.VARIABLES, *layer.groups]
+                hint = did_you_mean(variable, known) if variable not in known else ""
                 yield layer.source.problem((*path, *inner), message, hint=hint)
 
 

@@ -65,10 +65,8 @@ _STATE_LINE = re.compile(r"""^state:[ \t]+["']?([\w./~][^\s"'#]*)""", re.MULTILI
 def state_folder(path: Path, *, environ: Mapping[str, str]) -> Path:
     """Where the ledger is, also when something else in the configuration is wrong: a running daemon is found there."""
     data = read_source(path.absolute(), path.name).data
-    if isinstance(data, dict):
-        state = data.get("state")
-    else:  # no YAML at all, in the middle of an edit: the line alone may still be readable
-        state = _state_line(path)
+    # No YAML at all, in the middle of an edit: the line alone may still be readable.
+    state = data.get("state") if isinstance(data, dict) else _state_line(path)
     if isinstance(state, str) and state and "\0" not in state:
         return path.absolute().parent / Path(os.path.expanduser(state))  # noqa: PTH111 (an unknown user is no error)
     return user_state(environ)
@@ -98,6 +96,7 @@ def _join(main: Part, parts: list[Part]) -> Written:
         tests=tuple((test, part.source, index) for part in every for index, test in part.tests),
         inbox_names=main.names("inboxes"),
         provider_names=main.names("providers"),
+        maimed=tuple((rule, part.source, index, wrong) for part in every for index, rule, wrong in part.maimed),
         whole=all(part.whole for part in every),
     )
 

@@ -5,6 +5,7 @@ So that every problem is found at once: a misspelt key in one rule must not hide
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +25,8 @@ _Model = TypeVar("_Model", bound=BaseModel)
 class Part:
     """One file. ``file`` is None when nothing of it could be read, and not ``whole`` when something was wrong.
 
-    Rules and tests keep the places at which they are written, also when some before them are wrong.
+    Rules and tests keep the places at which they are written, also when some before them are wrong. ``maimed`` are
+    what is left of wrong rules without the keys that are wrong, which stand beside them.
     """
 
     source: Source
@@ -33,6 +35,7 @@ class Part:
     rules: tuple[tuple[int, RuleConfig], ...]
     tests: tuple[tuple[int, RuleTest], ...]
     problems: tuple[Problem, ...]
+    maimed: tuple[tuple[int, RuleConfig, frozenset[str]], ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -85,7 +88,8 @@ def _salvaged(
             "providers": {provider.name: provider for _, provider in _right_ones(ProviderConfig, entries, base)},
             "defaults": next((one for _, one in _right_ones(Defaults, [data.get("defaults")], base)), Defaults()),
         }
-    return Part(source, model.model_construct(None, **values), inboxes, rules, tests, problems)
+    maimed = tuple(_maimed_ones(data.get("rules"), base))
+    return Part(source, model.model_construct(None, **values), inboxes, rules, tests, problems, maimed)
 
 
 def _right_ones(model: type[_Model], entries: Any, base: Path) -> tuple[tuple[int, _Model], ...]:
@@ -97,3 +101,30 @@ def _right_ones(model: type[_Model], entries: Any, base: Path) -> tuple[tuple[in
         except ValidationError:
             continue  # reported with the whole file
     return tuple(right)
+
+
+def _maimed_ones(entries: Any, base: Path) -> Iterator[tuple[int, RuleConfig, frozenset[str]]]:
+    """Of each wrong rule what can be read without its wrong keys: what is wrong in the rest is known all the same."""
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        if not isinstance(entry, dict):
+            continue
+        try:
+            _validated(RuleConfig, entry, base)
+        except ValidationError as error:
+            rest, dropped = _without(entry, [problem["loc"] for problem in error.errors(include_url=False)])
+            try:
+                yield index, _validated(RuleConfig, {"name": "nameless", **rest}, base), dropped
+            except ValidationError:
+                continue
+
+
+def _without(entry: dict[str, Any], wrong: list[tuple[int | str, ...]]) -> tuple[dict[str, Any], frozenset[str]]:
+    """``entry`` without its wrong keys; of a mapping in it only the key that is wrong is left out."""
+    rest = {key: dict(value) if isinstance(value, dict) else value for key, value in entry.items()}
+    for key, *inner in wrong:
+        within = rest.get(str(key))
+        if inner and isinstance(within, dict):
+            within.pop(inner[0], None)
+        else:
+            rest.pop(str(key), None)
+    return rest, frozenset(str(key) for key, *_ in wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import regex
@@ -38,6 +39,18 @@ def rule_problems(written: Written) -> Iterator[Problem]:
         elif not rule.ignore:
             yield from combined_problems(layer, [*continued, defaults], written)
     yield from _reachability_problems(written)
+    yield from _maimed_problems(written, defaults)
+
+
+def _maimed_problems(written: Written, defaults: Layer) -> Iterator[Problem]:
+    """What else is wrong in rules of which some keys are wrong; only what the missing keys cannot have to do with."""
+    for rule, source, index, wrong in written.maimed:
+        layer = Layer(rule, source, ("rules", index), groups_of(rule.when))
+        yield from _when_problems(rule.when, written.inbox_names, source, (*layer.path, "when"))
+        if "when" not in wrong:  # its groups are variables
+            yield from written_problems(layer, written.provider_names)
+        if not wrong & {"provider", "steps", "extra"} and not rule.continue_ and not rule.ignore:
+            yield from combined_problems(layer, [defaults], written)
 
 
 def groups_of(when: WhenConfig) -> frozenset[str]:
@@ -67,10 +80,11 @@ def _when_problems(when: WhenConfig, inboxes: Sequence[str], source: Source, pat
         if name not in inboxes:
             wanted, hint = f"one of {', '.join(inboxes)}", did_you_mean(name, list(inboxes))
             yield source.problem((*path, "inbox"), f"there is no inbox {name}", wanted=wanted, hint=hint)
-    for one in when.name or ():
-        if "/" in one.removeprefix("**/"):
-            hint = "path: looks at the folders too"
-            yield source.problem((*path, "name"), f"{one} never matches: a file name holds no /", hint=hint)
+    for key in ("name", "path"):
+        for one in getattr(when, key) or ():
+            if fault := glob_fault(key, one):
+                reason, hint = fault
+                yield source.problem((*path, key), f"{one} never matches: {reason}", hint=hint)
     for group in sorted(_own_groups(when) & set(template.VARIABLES)):
         message = f"the group {group} has the name of a built-in variable"
         yield source.problem((*path, "regex"), message, wanted="another name")
@@ -79,6 +93,22 @@ def _when_problems(when: WhenConfig, inboxes: Sequence[str], source: Source, pat
             yield from _when_problems(part, inboxes, source, (*path, key, index))
     if when.not_ is not None:
         yield from _when_problems(when.not_, inboxes, source, (*path, "not"))
+
+
+_PATTERN_MARKS = re.compile(r"\^.*\$|\(\?P?<|\\[dswb]|\.\*\$", re.DOTALL)
+
+
+def glob_fault(key: str, glob: str) -> tuple[str, str] | None:
+    """Why no file can ever match ``glob``, and what was probably meant; None where one may."""
+    if _PATTERN_MARKS.search(glob):
+        return "it is a regular expression, and a glob is wanted", "regex: takes one, on the path below the inbox"
+    if key == "name":
+        if "/" in glob.removeprefix("**/"):
+            return "a file name holds no /", "path: looks at the folders too"
+        return None
+    if glob.startswith(("/", "./")) or ".." in glob.split("/"):
+        return "paths start below the inbox", "without a leading / or ./, and without .."
+    return ("it names a folder", f"for all that lies in it: {glob}**") if glob.endswith("/") else None
 
 
 def _shape_problems(rule: RuleConfig, source: Source, path: Path) -> Iterator[Problem]:

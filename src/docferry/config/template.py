@@ -37,7 +37,8 @@ def fault(name: str, form: str | None, groups: frozenset[str]) -> str | None:
     if name != "date":
         return f"{{{name}}} takes no format; only {{date:%Y-%m}} does"
     unknown = [match[0] for match in _DIRECTIVE.finditer(form) if match[1] not in DATE_FORMATS or not match[1]]
-    return f"the date format knows no {unknown[0]}" if unknown else None
+    known = ", ".join(f"%{letter}" for letter in DATE_FORMATS)
+    return f"the date format knows no {unknown[0]}; known are {known}" if unknown else None
 
 
 def fill(text: str, values: Mapping[str, str], moment: datetime, safe: Callable[[str], str]) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from rapidfuzz import fuzz, process
 
-from docferry.config.problems import Path, Problem, found, shown_text
+from docferry.config.problems import Path, Problem, dotted, found, shown_text
 from docferry.config.yamlsource import Source
 
 _NEAR_ENOUGH = 65
@@ -81,10 +81,12 @@ def _problem(detail: ErrorDetails, source: Source, schema: dict[str, Any]) -> Pr
         return source.problem(path, message, show=not secret, wanted=context["wanted"], hint=hint)
     if kind == "literal_error":
         known = _choices(schema, path)
-        wanted = f"one of {', '.join(known)}" if len(known) > 1 else str(context.get("expected", ""))
+        wanted = f"one of {', '.join(known)}" if len(known) > 1 else str(context.get("expected", "")).strip("'")
         hint = did_you_mean(value, known) if isinstance(value, str) else ""
         return source.problem(path, f"found {found(value)}", wanted=wanted, hint=hint or _hint(value, wanted))
     wanted = _wanted(kind, context, detail["msg"])
+    if kind in ("model_type", "model_attributes_type") and (keys := _properties(schema, path)):
+        wanted = f"a mapping (name: value) of {', '.join(sorted(keys))}"
     return source.problem(path, f"found {found(value)}", wanted=wanted, hint=_hint(value, wanted))
 
 
@@ -101,8 +103,17 @@ def _unknown_key(source: Source, path: Path, schema: dict[str, Any]) -> Problem:
         f"unknown key {shown_text(name, 60)}",
         at_key=True,
         wanted=f"one of {', '.join(known)}" if known else "",
-        hint=did_you_mean(name, known),
+        hint=_belongs_elsewhere(name, known, schema, path) or did_you_mean(name, known),
     )
+
+
+def _belongs_elsewhere(name: str, known: list[str], schema: dict[str, Any], path: Path) -> str:
+    """The hint for a key that is right, but stands a level too high or too low; nothing for any other."""
+    below = [key for key in known if name in _properties(schema, (*path[:-1], key))]
+    if below:
+        return f"it belongs below {below[0]}: is it indented far enough?"
+    above = next((depth for depth in range(len(path) - 2, 0, -1) if name in _properties(schema, path[:depth])), None)
+    return f"it belongs to {dotted(path[:above])}: is it indented too far?" if above is not None else ""
 
 
 def _wanted(kind: str, context: Mapping[str, Any], message: str) -> str:

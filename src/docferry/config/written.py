@@ -24,4 +24,5 @@ class Written:
     tests: tuple[tuple[RuleTest, Source, int], ...]
     inbox_names: tuple[str, ...]
     provider_names: tuple[str, ...]
+    maimed: tuple[tuple[RuleConfig, Source, int, frozenset[str]], ...]  # what is left of wrong rules without wrong keys
     whole: bool  # False: something else is wrong, and parts are missing here
