@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from commands import docferry
 from daemons import SAMPLES, Ferry, wait_for
+from docferry.ledger import Event, Ledger
+from ledger.documents import make_document
 from peers.fake_provider import FakeProvider
 
 
@@ -57,10 +62,64 @@ def test_why_finds_a_document_by_every_name_it_has(tmp_path: Path) -> None:
             assert [entry["id"] for entry in ferry.ask("why", str(name))] == [document.id], name
 
 
-def test_why_says_what_is_not_known(tmp_path: Path) -> None:
-    done = Ferry(tmp_path).command("why", "never-seen.pdf")
-    assert done.returncode == 1
-    assert "no document, job or file is known" in done.stdout
+def test_why_says_what_is_not_known_and_what_only_lies_there(tmp_path: Path) -> None:
+    ferry = Ferry(tmp_path)
+    ferry.drop(SAMPLES / "notes.txt", "acme/notes.txt")
+
+    unknown = docferry("why", "-c", ferry.config, "never-seen.pdf")
+    assert unknown.returncode == 1
+    assert "no document, job or file is known" in unknown.stdout
+    waiting = docferry("why", "-c", ferry.config, "acme/notes.txt")  # as `status` shows it, from wherever one asks
+    assert waiting.returncode == 0
+    assert "no daemon runs that would take it" in waiting.stdout
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Ferry:
+    """A ledger with five documents, and no daemon."""
+    ferry = Ferry(tmp_path_factory.mktemp("idle"))
+    ledger = Ledger(ferry.state).open()
+    ledger.add_documents_sync([make_document(number) for number in range(5)], Event("claimed"))
+    ledger.close()
+    return ferry
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "remedy"),
+    [
+        (["rnu"], "no such command 'rnu'. Did you mean run?", "docferry --help"),
+        (["-c", "x.yaml", "status"], "no option -c before a command", "after the command"),
+        (["status", "--jsn"], "no such option '--jsn'", "docferry status --help"),
+        (["backup"], "missing argument 'FILE'", "docferry backup --help"),
+        (["jobs", "-n", "-3"], "-3 is not in the range", "docferry jobs --help"),
+        (["audit", "--days", "-1"], "-1.0 is not in the range", "docferry audit --help"),
+        (["jobs", "--inbox", "nix"], "there is no inbox nix", "known are scans"),
+        (["backup", "nowhere/copy"], "there is no folder nowhere", "mkdir -p nowhere"),
+        (["why", " "], "which document?", "docferry jobs"),
+        (["retry"], "retry: which documents?", "docferry jobs"),
+        (["retry", "nix"], "no document is known as 'nix'", "docferry jobs"),
+        (["pause", "scans"], "no daemon runs", "docferry run"),
+        (["explain"], "nothing to explain", "name a FILE"),
+    ],
+)
+def test_wrong_usage_is_one_line_with_a_remedy(idle: Ferry, arguments: list[str], words: str, remedy: str) -> None:
+    configured = arguments[0] not in ("-c", "rnu")
+    done = docferry(*arguments, *(["-c", idle.config] if configured else []))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    line, hint = done.stderr.splitlines()
+    assert line.startswith("docferry: ")
+    assert words in line
+    assert hint.startswith("  ")
+    assert remedy in hint
+
+
+def test_why_lists_documents_when_a_name_may_mean_many(idle: Ferry) -> None:
+    done = docferry("why", "-c", idle.config, "00000")
+
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 1 + 5
+    assert "00000 may mean any of these 5 documents: name one by its id" in done.stderr
 
 
 def test_failed_document_is_retried_while_the_daemon_runs_and_while_it_does_not(tmp_path: Path) -> None:

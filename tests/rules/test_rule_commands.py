@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from commands import docferry
 from config.work import VALID, with_rules, write
 from docferry.config import load
 from docferry.ledger import Ledger
@@ -29,14 +27,9 @@ RULES = (
 )
 
 
-def _docferry(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "docferry", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environ})
-
-
 class TestCheck:
     def test_says_what_was_read(self, tmp_path: Path) -> None:
-        done = _docferry("check", "-c", write(tmp_path, VALID))
+        done = docferry("check", "-c", write(tmp_path, VALID))
 
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout == f"{tmp_path}/docferry.yaml: 1 inbox, 2 providers, 1 rule\n"
@@ -44,13 +37,13 @@ class TestCheck:
     def test_shows_every_problem_and_ends_with_2(self, tmp_path: Path) -> None:
         path = write(tmp_path, VALID.replace("provider: local", "provider: lokal").replace("state:", "stat:"))
 
-        done = _docferry("check", "-c", path)
+        done = docferry("check", "-c", path)
         assert (done.returncode, done.stdout) == (2, "")
         assert "docferry.yaml:1:1: stat: unknown key stat" in done.stderr
         assert "docferry.yaml:13:15: rules[0].provider: there is no provider lokal" in done.stderr
         assert "Traceback" not in done.stderr
 
-        as_json = _docferry("check", "-c", path, "--json")
+        as_json = docferry("check", "-c", path, "--json")
         assert as_json.returncode == 2
         assert len(json.loads(as_json.stdout)["problems"]) == 2
 
@@ -68,7 +61,7 @@ tests:
 """
         path = write(tmp_path, with_rules(RULES) + tests)
 
-        done = _docferry("check", "-c", path)
+        done = docferry("check", "-c", path)
 
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.endswith("4 rules, 5 of 5 rule tests pass\n")
@@ -81,13 +74,14 @@ tests:
     expect: {rule: long, priority: 3}
   - {description: needs more, facts: {type: application/pdf}, expect: {rule: long}}
   - {description: taken, facts: {name: a.bak, type: image/png}, expect: {no_match: true}}
+  - {description: unsure, facts: {type: application/pdf}, expect: {no_match: true}}
   - {description: wrong fact, facts: {pages: many}, expect: {rule: long}}
   - {description: gone, file: ./nowhere.pdf, expect: {rule: long}}
   - {description: not ignored, facts: {type: text/plain}, expect: {ignored: true, formats: [json]}}
 """
         path = write(tmp_path, with_rules(RULES) + tests)
 
-        done = _docferry("check", "-c", path)
+        done = docferry("check", "-c", path)
 
         assert done.returncode == 1
         assert done.stdout.splitlines() == [
@@ -95,13 +89,14 @@ tests:
             "FAILED docferry.yaml:17 too short: priority: expected 3, got 0",
             "FAILED docferry.yaml:20 needs more: rule 'long' asks for pages, which is not known",
             "FAILED docferry.yaml:21 taken: no rule was expected to take it, temporary does",
-            "FAILED docferry.yaml:22 wrong fact: the fact pages is wrong: 'many' (wanted: a whole number)",
-            f"FAILED docferry.yaml:23 gone: [Errno 2] No such file or directory: '{tmp_path}/nowhere.pdf'",
-            "FAILED docferry.yaml:24 not ignored: ignored: expected true, got false",
-            "FAILED docferry.yaml:24 not ignored: formats: expected json, got markdown, json",
-            f"{path}: 1 inbox, 2 providers, 4 rules, 0 of 6 rule tests pass",
+            "FAILED docferry.yaml:22 unsure: rule 'long' asks for pages, which is not known",
+            "FAILED docferry.yaml:23 wrong fact: the fact pages is wrong: 'many' (wanted: a whole number)",
+            f"FAILED docferry.yaml:24 gone: [Errno 2] No such file or directory: '{tmp_path}/nowhere.pdf'",
+            "FAILED docferry.yaml:25 not ignored: ignored: expected true, got false",
+            "FAILED docferry.yaml:25 not ignored: formats: expected json, got markdown, json",
+            f"{path}: 1 inbox, 2 providers, 4 rules, 0 of 7 rule tests pass",
         ]
-        report = json.loads(_docferry("check", "-c", path, "--json").stdout)
+        report = json.loads(docferry("check", "-c", path, "--json").stdout)
         assert report["ok"] is False
         assert report["tests"][0]["origin"] == "docferry.yaml:17"
 
@@ -120,7 +115,8 @@ class TestReplay:
         rows = []
         for number, (name, known) in enumerate(documents):
             routing = asyncio.run(router.route(candidate(name, known=known)))
-            state = DocumentState.SKIPPED if routing.ignored else DocumentState.DELIVERED
+            ended = DocumentState.DELIVERED if routing.plan else DocumentState.FAILED
+            state = DocumentState.SKIPPED if routing.ignored else ended
             rows.append(_document(number, name, state, routing.facts, routing.plan))
         ledger = Ledger(folder / "state").open()
         ledger.add_documents_sync(rows, Event("claimed"))
@@ -137,7 +133,7 @@ class TestReplay:
         ]
         self._ledger(tmp_path, path, documents)
 
-        same = _docferry("check", "-c", path, "--replay", 1000)
+        same = docferry("check", "-c", path, "--replay", 1000)
         assert same.stdout.splitlines()[1:] == ["replayed 9 documents: no change"], same.stdout + same.stderr
 
         edited = (
@@ -146,7 +142,7 @@ class TestReplay:
             .replace("output_format: markdown", "output_format: html")
         )
         write(tmp_path, with_rules(edited))
-        done = _docferry("check", "-c", path, "--replay", 1000)
+        done = docferry("check", "-c", path, "--replay", 1000)
         assert done.returncode == 0
         assert done.stdout.splitlines()[1:] == [
             "replayed 9 documents: 5 would go elsewhere",
@@ -160,11 +156,35 @@ class TestReplay:
             "  1 document cannot be told:",
             "      scans/b.bak: rule 'rest' asks for encrypted, which is not known",
         ]
-        report = json.loads(_docferry("check", "-c", path, "--replay", 3, "--json").stdout)
+        report = json.loads(docferry("check", "-c", path, "--replay", 3, "--json").stdout)
         assert (report["replay"]["count"], len(report["replay"]["untold"])) == (3, 1)
 
+    def test_tells_what_no_rule_took_from_what_no_rule_was_asked_about(self, tmp_path: Path) -> None:
+        path = write(tmp_path, VALID)
+        (tmp_path / "state").mkdir()
+        ledger = Ledger(tmp_path / "state").open()
+        ways = [
+            ("canceled.pdf", DocumentState.CANCELED, {}),
+            ("again.pdf", DocumentState.QUEUED, {}),
+            ("empty.pdf", DocumentState.FAILED, {}),
+            ("untaken.pdf", DocumentState.FAILED, {"type": "application/pdf"}),
+        ]
+        rows = [_document(number, name, state, facts, None) for number, (name, state, facts) in enumerate(ways)]
+        ledger.add_documents_sync(rows, Event("claimed"))
+        ledger.close()
+
+        done = docferry("check", "-c", path, "--replay", 10)
+
+        assert done.stdout.splitlines()[1:] == [
+            "replayed 2 documents: 2 would go elsewhere",
+            "  1 document: no rule → everything (local)",
+            "      scans/untaken.pdf",
+            "  1 document: failed before a rule took it → everything (local)",
+            "      scans/empty.pdf",
+        ]
+
     def test_without_a_ledger_says_so(self, tmp_path: Path) -> None:
-        done = _docferry("check", "-c", write(tmp_path, VALID), "--replay", 5)
+        done = docferry("check", "-c", write(tmp_path, VALID), "--replay", 5)
 
         assert done.returncode == 1
         assert "there is no ledger yet" in done.stderr
@@ -192,7 +212,7 @@ class TestExplain:
     def test_shows_facts_rules_plan_and_request(self, tmp_path: Path) -> None:
         path = write(tmp_path, with_rules(RULES))
 
-        done = _docferry("explain", "-c", path, SAMPLES / "notes.txt")
+        done = docferry("explain", "-c", path, SAMPLES / "notes.txt")
 
         assert done.returncode == 0, done.stderr
         lines = [line.strip() for line in done.stdout.splitlines()]
@@ -218,7 +238,7 @@ class TestExplain:
     def test_says_what_would_fail_and_ends_with_1(self, tmp_path: Path) -> None:
         path = write(tmp_path, with_rules(RULES))
 
-        done = _docferry("explain", "-c", path, SAMPLES / "bad" / "truncated.pdf", "--json")
+        done = docferry("explain", "-c", path, SAMPLES / "bad" / "truncated.pdf", "--json")
 
         (answer,) = json.loads(done.stdout)
         assert done.returncode == 1
@@ -242,7 +262,7 @@ class TestExplain:
         assert (inside["facts"]["inbox"], inside["facts"]["path"]) == ("mail", "deep/a.txt")
         (told,) = self._json(path, SAMPLES / "notes.txt", "--inbox", "mail")
         assert (told["facts"]["inbox"], told["facts"]["path"]) == ("mail", "notes.txt")
-        unclear = _docferry("explain", "-c", path, SAMPLES / "notes.txt")
+        unclear = docferry("explain", "-c", path, SAMPLES / "notes.txt")
         assert unclear.returncode == 2
         assert "--inbox one of scans, mail" in unclear.stderr
 
@@ -259,7 +279,7 @@ class TestExplain:
         ],
     )
     def test_wrong_usage_is_one_line_and_ends_with_2(self, tmp_path: Path, arguments: list[str], message: str) -> None:
-        done = _docferry("explain", "-c", write(tmp_path, VALID), *arguments)
+        done = docferry("explain", "-c", write(tmp_path, VALID), *arguments)
 
         assert done.returncode == 2
         assert message in done.stderr
@@ -270,7 +290,7 @@ class TestExplain:
             "local: {dialect: pulse, engine: embedded}", 'local: {dialect: pulse, url: "https://a.b", key: {env: KEY}}'
         )
 
-        done = _docferry("explain", "-c", write(tmp_path, text), SAMPLES / "notes.txt", KEY="very-secret")
+        done = docferry("explain", "-c", write(tmp_path, text), SAMPLES / "notes.txt", KEY="very-secret")
 
         assert done.returncode == 0
         assert "very-secret" not in done.stdout + done.stderr
@@ -294,7 +314,7 @@ class TestExplain:
         assert [one["rule"] or one["problem"] for one in self._json(path, *files)] == with_reader(route)
 
     def _json(self, path: Path, *arguments: object) -> list[dict[str, Any]]:
-        done = _docferry("explain", "-c", path, "--json", *arguments)
+        done = docferry("explain", "-c", path, "--json", *arguments)
         assert done.stdout, done.stderr
         answer: list[dict[str, Any]] = json.loads(done.stdout)
         return answer

@@ -13,7 +13,7 @@ from importlib import import_module
 import click
 
 from docferry import __version__
-from docferry.errors import ConfigError, DocferryError, ExitCode
+from docferry.errors import ConfigError, DocferryError, ExitCode, UsageError
 
 COMMANDS = {
     "run": "Watch the inboxes and deliver what comes; --once works off what is there.",
@@ -76,22 +76,40 @@ def group() -> None:
     """Drop a document into a folder; its data comes back in another."""
 
 
+def say(error: DocferryError) -> None:
+    """The error in one line, and what to do about it in another."""
+    click.echo(f"docferry: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  {error.hint}", err=True)
+
+
+def _as_ours(error: click.ClickException) -> UsageError:
+    """click's complaint in the words and the form that every other error has."""
+    text = error.format_message().rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context is not None else "docferry"
+    if isinstance(error, click.NoSuchOption) and path == "docferry":  # the group itself
+        return UsageError(f"no option {error.option_name} before a command", hint="options stand after the command")
+    return UsageError(text[:1].lower() + text[1:], hint=f"{path} --help says more")
+
+
 def main() -> None:
     """The ``docferry`` command: errors a person can mend are one line, never a traceback."""
     try:
-        result = group.main(standalone_mode=False)
+        result = group.main(prog_name="docferry", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(ExitCode.USAGE)
+    except click.ClickException as error:
+        say(_as_ours(error))
         sys.exit(ExitCode.USAGE)
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)
     except DocferryError as error:
-        click.echo(f"docferry: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"  {error.hint}", err=True)
+        say(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # Whoever read our output has enough; Python would complain again when it flushes at exit.

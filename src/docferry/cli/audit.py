@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from docferry.cli.common import config_option, json_option, load_config, print_json
+from docferry.cli.common import config_option, counted, json_option, load_config, print_json
 from docferry.errors import ExitCode
 
 DAY_S = 86_400
@@ -18,7 +18,13 @@ DAY_S = 86_400
 @config_option
 @json_option
 @click.option("--deep", is_flag=True, help="Every document and every file, compared by hash.")
-@click.option("--days", default=7.0, show_default=True, help="Without --deep: also what ended in the last days.")
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0),
+    default=7.0,
+    show_default=True,
+    help="Without --deep: also what ended in the last days.",
+)
 def command(config_path: Path | None, as_json: bool, deep: bool, days: float) -> int:
     """Compare the ledger with inboxes, outboxes, archives and failed folders; exit 1 if something is amiss."""
     from docferry.daemon.audit import audit
@@ -32,6 +38,7 @@ def command(config_path: Path | None, as_json: bool, deep: bool, days: float) ->
                 f"{finding.kind:8}{finding.path}  {finding.said}"
                 + (f"  ({finding.document})" if finding.document else "")
             )
-        verdict = "nothing is missing" if result.ok else f"{len(result.findings)} findings"
-        click.echo(f"{result.documents} documents and {result.files} files looked at: {verdict}", err=not result.ok)
+        verdict = "nothing is missing" if result.ok else counted(len(result.findings), "finding", "findings")
+        looked_at = f"{counted(result.documents, 'document', 'documents')} and {counted(result.files, 'file', 'files')}"
+        click.echo(f"{looked_at} looked at: {verdict}", err=not result.ok)
     return ExitCode.OK if result.ok else ExitCode.FAILED

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from docferry.cli.common import config_option, load_config
+from docferry.errors import UsageError
 
 
 @click.command()
@@ -20,5 +21,7 @@ def command(config_path: Path | None, target: Path) -> None:
     from docferry.ledger.backup import backup
 
     config = load_config(config_path)
+    if not target.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {target.parent}", hint=f"mkdir -p {target.parent}")
     size_bytes = backup(config.state, target)
     click.echo(f"{target}: {size_bytes:,} bytes")

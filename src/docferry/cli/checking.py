@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from docferry.cli.common import print_json
+from docferry.cli.common import counted, print_json
 from docferry.config import Config
 from docferry.errors import ExitCode
 from docferry.ledger.reading import LedgerReader
@@ -61,22 +61,21 @@ def _print(config: Config, results: list[TestResult], replayed: Replay | None) -
             click.echo(f"FAILED {result.origin} {result.name}: {fault}")
     passed = sum(not result.faults for result in results)
     tests = f", {passed} of {len(results)} rule tests pass" if results else ""
-    click.echo(
-        f"{config.path}: {_count(len(config.inboxes), 'inbox', 'inboxes')}, "
-        f"{_count(len(config.providers), 'provider', 'providers')}, {_count(len(config.rules), 'rule', 'rules')}{tests}"
-    )
+    inboxes = counted(len(config.inboxes), "inbox", "inboxes")
+    providers = counted(len(config.providers), "provider", "providers")
+    click.echo(f"{config.path}: {inboxes}, {providers}, {counted(len(config.rules), 'rule', 'rules')}{tests}")
     if replayed is not None:
         _print_replay(replayed)
 
 
 def _print_replay(replayed: Replay) -> None:
-    again = f"replayed {_count(replayed.count, 'document', 'documents')}"
+    again = f"replayed {counted(replayed.count, 'document', 'documents')}"
     click.echo(f"{again}: {len(replayed.rerouted)} would go elsewhere" if replayed.rerouted else f"{again}: no change")
     for what, documents in grouped(replayed.rerouted):
-        click.echo(f"  {_count(len(documents), 'document', 'documents')}: {what}")
+        click.echo(f"  {counted(len(documents), 'document', 'documents')}: {what}")
         _print_examples(documents)
     if replayed.untold:
-        click.echo(f"  {_count(len(replayed.untold), 'document', 'documents')} cannot be told:")
+        click.echo(f"  {counted(len(replayed.untold), 'document', 'documents')} cannot be told:")
         _print_examples(replayed.untold, reasons=True)
 
 
@@ -86,7 +85,3 @@ def _print_examples(documents: list[Rerouted] | tuple[Rerouted, ...], *, reasons
         click.echo(f"      {one.inbox}/{display(one.path)}{reason}")
     if len(documents) > EXAMPLES:
         click.echo(f"      … and {len(documents) - EXAMPLES} more (--json shows all)")
-
-
-def _count(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"

@@ -23,19 +23,30 @@ def command(config_path: Path | None, provider: str | None, inbox: str | None, f
 
     config = load_config(config_path)
     logs.configure(level="error", names=config.log.names)
-    documents = send(config, files, inbox=inbox, provider=provider, progress=_say)
+    documents = send(config, files, inbox=inbox, provider=provider, progress=_Sayer().say)
     for document in documents:
         if document.state is DocumentState.DELIVERED and document.output_base is not None:
             _print_result(Path(config.inbox(document.inbox).outbox) / document.output_base)
         else:
             click.echo(f"{display(document.path)}: {document.state}: {document.error}", err=True)
+            if document.error_hint:
+                click.echo(f"  {document.error_hint}", err=True)
     delivered = all(document.state is DocumentState.DELIVERED for document in documents)
     return ExitCode.OK if delivered else ExitCode.FAILED
 
 
-def _say(document: Document) -> None:
-    waits = f": waits for {document.waits_for}" if document.waits_for else ""
-    click.echo(f"{display(document.path)}  {document.state}{waits}", err=True)
+class _Sayer:
+    """Says on stderr how a document gets on, each news once."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+
+    def say(self, document: Document) -> None:
+        waits = f": waits for {document.waits_for}" if document.waits_for else ""
+        line = f"{display(document.path)}  {document.state}{waits}"
+        if self._said.get(document.id) != line:
+            self._said[document.id] = line
+            click.echo(line, err=True)
 
 
 def _print_result(base: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from docferry.clock import ago
 
 REFRESH_S = 1.0
 IN_WORK = ("queued", "submitting", "waiting", "storing", "delivering")
+SHOWN = 20
 
 
 @click.command()
@@ -41,8 +43,8 @@ def command(config_path: Path | None, as_json: bool, watch: bool) -> int:
 def show(status: dict[str, Any]) -> None:
     """The same for people."""
     if status["running"]:
-        since = ago(status["started_at"], time.time())
-        click.echo(f"docferry {status['version']} runs since {since} (process {status['pid']})")
+        running_for = ago(status["started_at"], time.time())
+        click.echo(f"docferry {status['version']} has been running for {running_for} (process {status['pid']})")
     else:
         click.echo("docferry does not run; this is what the ledger says")
     for problem in status.get("trouble", []):
@@ -61,10 +63,8 @@ def _show_inboxes(status: dict[str, Any]) -> None:
             [
                 inbox["name"],
                 inbox["state"],
-                str(len(inbox.get("waiting_files", []))),
-                str(
-                    sum(states.get(state, 0) for state in ("queued", "submitting", "waiting", "storing", "delivering"))
-                ),
+                str(inbox.get("waiting_count", 0)),
+                str(_count(states, IN_WORK)),
                 str(states.get("delivered", 0)),
                 str(states.get("failed", 0)),
                 str(states.get("held", 0)),
@@ -95,17 +95,28 @@ def _show_waiting(status: dict[str, Any]) -> None:
             document["id"],
             document["path"],
             document["state"],
-            document["waits_for"] or "",
-            ago(document["seen_at"], now),
+            _waits_for(document, status),
+            f"{ago(document['seen_at'], now)} ago",
         )
         for document in status.get("documents", [])
     ]
     if files:
         click.echo()
-        table([list(file) for file in files[:20]], ["INBOX", "FILE", "WAITS FOR"])
+        table([list(file) for file in files[:SHOWN]], ["INBOX", "FILE", "WAITS FOR"])
+        _say_more(sum(inbox.get("waiting_count", 0) for inbox in status["inboxes"]))
     if documents:
         click.echo()
-        table([list(document) for document in documents[:20]], ["DOCUMENT", "PATH", "STATE", "WAITS FOR", "SEEN"])
+        table([list(document) for document in documents[:SHOWN]], ["DOCUMENT", "PATH", "STATE", "WAITS FOR", "SEEN"])
+        _say_more(sum(_count(inbox["documents"], (*IN_WORK, "held")) for inbox in status["inboxes"]), "docferry jobs")
+
+
+def _say_more(count: int, lister: str = "") -> None:
+    if count > SHOWN:
+        click.echo(f"… and {count - SHOWN} more{f' ({lister} lists them)' if lister else ''}")
+
+
+def _count(states: dict[str, int], wanted: Sequence[str]) -> int:
+    return sum(states.get(state, 0) for state in wanted)
 
 
 def _waits_for(document: dict[str, Any], status: dict[str, Any]) -> str:

@@ -9,8 +9,11 @@ from typing import Any
 
 import click
 
-from docferry.cli.common import config_option, json_option, load_config, print_json
+from docferry.cli.common import config_option, json_option, load_config, print_json, table
 from docferry.clock import ago, iso
+from docferry.errors import UsageError
+
+SHOWN_WHOLE = 3
 
 
 @click.command()
@@ -24,10 +27,15 @@ def command(config_path: Path | None, as_json: bool, what: str) -> int:
     """
     from docferry.daemon.why import look_up
 
+    if not what.strip():
+        raise UsageError("which document?", hint="docferry jobs lists them")
     config = load_config(config_path)
     found = look_up(config, what)
     if as_json:
         print_json(found)
+    elif len(found) > SHOWN_WHOLE:
+        table([[entry["id"], entry["state"], entry["path"]] for entry in found], ["DOCUMENT", "STATE", "PATH"])
+        click.echo(f"{what} may mean any of these {len(found)} documents: name one by its id", err=True)
     else:
         for number, entry in enumerate(found):
             if number:

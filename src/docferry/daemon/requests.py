@@ -29,16 +29,15 @@ def ask_daemon(config: Config, request: Mapping[str, Json]) -> dict[str, Any]:
 
 def ask_for_documents(config: Config, what: str, ids: Sequence[str], *, all_failed: bool = False) -> int:
     """``retry`` or ``cancel`` for some documents; prints one line for each and returns the exit code."""
-    chosen = list(ids)
+    resolved = [_resolve(config, item) for item in ids]
     if all_failed:
         with LedgerReader(config.state) as ledger:
-            chosen += [document.id for document in ledger.documents(states=("failed",), limit=ALL)]
-    if not chosen:
+            resolved += [document.id for document in ledger.documents(states=("failed",), limit=ALL)]
+    if not resolved:
         if all_failed:
             click.echo("nothing has failed")
             return ExitCode.OK
         raise UsageError(f"{what}: which documents?", hint=f"docferry {what} ID…; docferry jobs lists them")
-    resolved = [_resolve(config, item) for item in chosen]
     answer = ask(config.control.socket or socket_path(config.state, CONTROL), {"do": what, "ids": resolved})
     outcomes = answer["outcomes"] if answer is not None else asyncio.run(_without_daemon(config, what, resolved))
     for outcome in outcomes:

@@ -61,7 +61,7 @@ def _entry(ledger: LedgerReader, document: Document) -> dict[str, Any]:
 
 def _not_in_ledger(config: Config, what: str) -> dict[str, Any]:
     """A file that is no document yet (or never will be), or nothing at all."""
-    absolute = os.path.abspath(what)  # noqa: PTH100 - see above
+    absolute = _place_of(config, what)
     entry = {"kind": "file", "path": display(what), "said": ""}
     inbox = next((inbox for inbox in config.inboxes if _is_below(absolute, inbox)), None)
     if inbox is None:
@@ -74,6 +74,14 @@ def _not_in_ledger(config: Config, what: str) -> dict[str, Any]:
     if not os.path.lexists(absolute):
         return entry | {"kind": "unknown", "said": f"not in inbox {inbox.name}, and never was a document"}
     return entry | {"inbox": inbox.name, "said": _what_a_file_waits_for(config, inbox, absolute)}
+
+
+def _place_of(config: Config, what: str) -> str:
+    """Where the file that a person names lies: in an inbox, also when its path was given as ``status`` shows it."""
+    absolute = os.path.abspath(what)  # noqa: PTH100 - see above
+    places = [absolute, *(os.path.join(inbox.path, what) for inbox in config.inboxes)]  # noqa: PTH118 - see above
+    in_an_inbox = (place for place in places if any(_is_below(place, inbox) for inbox in config.inboxes))
+    return next((place for place in in_an_inbox if os.path.lexists(place)), absolute)
 
 
 def _is_below(path: str, inbox: InboxConfig) -> bool:

@@ -15,6 +15,8 @@ from docferry.rules.trial import Trial, try_document
 
 EXAMPLES = 3
 
+_ROUTED = (DocumentState.FAILED, DocumentState.SKIPPED)  # also without a plan: no rule took it, or one ignores it
+
 
 @dataclass(frozen=True, slots=True)
 class Rerouted:
@@ -43,8 +45,10 @@ async def replay(config: Config, documents: Iterable[Document], reader: ReadsFac
     inboxes = {inbox.name for inbox in config.inboxes}
     rerouted, untold, count = [], [], 0
     for document in documents:
+        if document.plan is None and document.state not in _ROUTED:
+            continue  # given up or brought back before any rule was asked
         count += 1
-        before = _words(document.plan, ignored=document.state is DocumentState.SKIPPED)
+        before = _before(document)
         if document.inbox not in inboxes:
             untold.append(_changed(document, before, f"the inbox {document.inbox} is gone"))
             continue
@@ -74,6 +78,13 @@ def _original(document: Document) -> Path | None:
         if place and Path(place).is_file():
             return Path(place)
     return None
+
+
+def _before(document: Document) -> str:
+    """What became of the document by the rules of then. An empty one may have failed before any was tried."""
+    if document.plan is None and not document.facts and document.state is DocumentState.FAILED:
+        return "failed before a rule took it"
+    return _words(document.plan, ignored=document.state is DocumentState.SKIPPED)
 
 
 def _words(plan: Plan | None, *, ignored: bool) -> str:

@@ -57,6 +57,8 @@ def _differences(trial: Trial, expect: Expectation) -> Iterator[str]:
     if expect.no_match:
         if trial.plan is not None or trial.ignored:
             yield f"no rule was expected to take it, {trial.rule} does"
+        elif trial.problem is not None and not trial.no_rule_takes_it:
+            yield _said(trial.problem)
         return
     if trial.problem is not None:
         yield _said(trial.problem)

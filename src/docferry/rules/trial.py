@@ -29,6 +29,7 @@ class Trial:
     ignored: bool = False
     problem: DocferryError | None = None
     warnings: tuple[str, ...] = ()
+    no_rule_takes_it: bool = False
 
 
 async def try_document(
@@ -43,7 +44,7 @@ async def try_document(
         return Trial(facts, explanation, problem=error)
     if routing.plan is None and not routing.ignored:
         problem = RoutingError(f"no rule takes it: {explanation.line}", hint="add or widen a rule")
-        return Trial(facts, explanation, problem=problem)
+        return Trial(facts, explanation, problem=problem, no_rule_takes_it=True)
     return Trial(facts, explanation, routing.plan, routing.rule, routing.ignored, warnings=routing.warnings)
 
 
