@@ -356,7 +356,7 @@ def test_undecodable_paths_can_be_looked_up(ledger: Ledger) -> None:
 
 
 def test_writer_that_cannot_open_says_so_and_ends(tmp_path: Path) -> None:
-    writer = WriterThread(tmp_path / "no folder" / "ledger.sqlite")
+    writer = WriterThread(tmp_path / "no folder" / "ledger.sqlite", lambda took_s, changes: None)
     with pytest.raises(LedgerError, match="cannot be written"):
         writer.start()
     writer.close()

@@ -94,6 +94,14 @@ def test_a_message_says_what_and_what_to_do_and_its_end_what_it_was() -> None:
     assert "401" in over.body
 
 
+def test_a_start_does_not_take_what_it_has_not_tried_yet_for_well() -> None:
+    _, state = decide(AlertState(), Seen((PARKED,)), 5.0)
+    just_started = Seen(complete=WHOLE, unclear=frozenset({PARKED.key}))
+    assert decide(state, just_started, 6.0) == ((), state)
+    (over,), _ = decide(state, Seen(complete=WHOLE), 7.0)
+    assert over.over
+
+
 def test_a_thousand_failures_are_one_message() -> None:
     troubles = tuple(Trouble(Kind.FAILED, f"{n}.pdf", "not a PDF", id=str(n)) for n in range(1000))
     messages, state = decide(AlertState(), Seen(troubles), 5.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from docferry.errors import DocferryError, LedgerError
 from docferry.intake.inbox import Inbox
 from docferry.intake.values import Candidate, EventKind, InboxStatus, IntakeEvent
 from docferry.intake.watcher import Watcher
-from docferry.ledger import Event
+from docferry.ledger import Event, Oldest
 from docferry.ledger.ledger import find_known_identity, known_among
 from docferry.models import FileIdentity, display, new_id
 from docferry.observe.metrics import Metrics
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OBSERVER = "observer"
 SILENCE_S = 120.0  # a scanner that shows no sign of life for so long is blind
 MIN_FREE_BYTES = 50_000_000
 """With less room in the state folder nothing more is claimed: what is ours must always be recordable."""
@@ -82,6 +83,8 @@ class Inboxes:
                 continue
             del self._inboxes[name]
             self._daemon.progress.forget(f"inbox {name}")
+            # Perhaps it was the last one whose events arrive; where others' do, the next tick expects them again.
+            self._daemon.progress.forget(OBSERVER)
             await asyncio.to_thread(inbox.stop)
         for config in configs:
             if config.name not in self._inboxes:
@@ -200,7 +203,7 @@ class Inboxes:
         """Whether every inbox was looked through once; one that is offline or hangs is not waited for."""
         return all(
             status.scanned_once or status.hung_since is not None or status.name in self._offline_since
-            for status in self._statuses()
+            for status in self.statuses()
         )
 
     def left_behind(self) -> list[str] | None:
@@ -216,21 +219,21 @@ class Inboxes:
         return left
 
     def waiting_count(self) -> int:
-        return sum(status.waiting_count for status in self._statuses())
+        return sum(status.waiting_count for status in self.statuses())
 
     def offline(self) -> dict[str, str]:
         return {
-            status.name: status.reason or "offline" for status in self._statuses() if status.name in self._offline_since
+            status.name: status.reason or "offline" for status in self.statuses() if status.name in self._offline_since
         }
 
     def mark_progress(self, progress: Progress) -> None:
-        for status in self._statuses():
+        for status in self.statuses():
             # Only one that was seen once can become blind: after a restart a share that still hangs is no reason
             # for the next restart, and the other inboxes work.
             if status.hung_since is None and (status.scanned_once or status.name in self._offline_since):
                 progress.expect(f"inbox {status.name}", self._daemon.notifier.watchdog_s or SILENCE_S)
-        if any(status.events_proven for status in self._statuses()):
-            progress.expect("observer", SILENCE_S)  # its canaries arrive: should they stop, it is blind
+        if any(status.events_proven for status in self.statuses()):
+            progress.expect(OBSERVER, SILENCE_S)  # its canaries arrive: should they stop, it is blind
 
     def facts(self, name: str) -> dict[str, Any]:
         """What ``status`` shows of one inbox."""
@@ -258,15 +261,25 @@ class Inboxes:
             ],
         }
 
-    def measure(self, metrics: Metrics) -> None:
-        now = self._daemon.clock.now()
+    def oldest_waiting(self, in_ledger: Mapping[str, Oldest]) -> dict[str, Oldest]:
+        """What waits longest in each inbox where anything does: a file that lies there, or a document on its way."""
         oldest = {}
-        for status in self._statuses():
-            metrics.inbox(status.name, online=status.online, events=bool(status.events_proven))
-            oldest[status.name] = max((now - file.since for file in status.files_waiting), default=0.0)
-        metrics.oldest_waiting(oldest)
+        for status in self.statuses():
+            waiting = [Oldest(file.since, display(file.path), file.waits_for) for file in status.files_waiting]
+            waiting += [in_ledger[status.name]] if status.name in in_ledger else []
+            if waiting:
+                oldest[status.name] = min(waiting, key=lambda one: one.since)
+        return oldest
 
-    def _statuses(self) -> list[InboxStatus]:
+    def measure(self, metrics: Metrics, in_ledger: Mapping[str, Oldest]) -> None:
+        now, oldest = self._daemon.clock.now(), self.oldest_waiting(in_ledger)
+        for status in self.statuses():
+            metrics.inbox(status.name, online=status.online, events=bool(status.events_proven))
+        since = {status.name: oldest[status.name].since if status.name in oldest else now for status in self.statuses()}
+        metrics.oldest_waiting({name: now - moment for name, moment in since.items()})
+
+    def statuses(self) -> list[InboxStatus]:
+        """Every inbox at this moment; returns at once, also while one hangs."""
         return [inbox.snapshot() for inbox in self._inboxes.values()]
 
 

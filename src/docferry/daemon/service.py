@@ -15,16 +15,15 @@ import random
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any
 
 from docferry import __version__
 from docferry.clock import Clock, SystemClock
 from docferry.config import load
 from docferry.config.folders import check_folders
 from docferry.config.models import Config
-from docferry.daemon.alerting import AlertDesk
+from docferry.daemon.alerting import AlertDesk, make_senders, tell_of_ledger
 from docferry.daemon.build import build_context, known_folders, make_services, open_places
 from docferry.daemon.claims import ClaimDesk
 from docferry.daemon.control import ControlServer
@@ -33,9 +32,10 @@ from docferry.daemon.inboxes import Inboxes
 from docferry.daemon.requests import perform
 from docferry.daemon.sockets import CONTROL, ENGINE, socket_path
 from docferry.daemon.status import base_status, brief
+from docferry.daemon.telling import parked_providers, status_line, troubles
 from docferry.daemon.upkeep import Upkeep
-from docferry.errors import ConfigError, DocferryError, ExitCode, UsageError
-from docferry.ledger import Change, Event, Ledger, LedgerReader
+from docferry.errors import ConfigError, DocferryError, ExitCode, LedgerBusy, LedgerError, UsageError
+from docferry.ledger import Change, Event, Ledger, LedgerReader, Oldest
 from docferry.models import Document, DocumentState, Json
 from docferry.observe import logs
 from docferry.observe.health import Health, HealthServer, Listen
@@ -51,7 +51,10 @@ log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 ONCE_TICK_S = 0.05
+AT_START = ("control", "engine", "metrics")  # parts of the configuration that a reload does not follow
+START_EXTENSION_S = 60.0
 STOP_EXTENSION_S = 10.0
+LAST_ALERTS_S = 5.0
 SAVE_PACE_EVERY_S = 60.0
 FOLDERS_TIMEOUT_S = 10.0
 
@@ -115,7 +118,7 @@ class Daemon:
         self._failed_documents = 0
         self._left_behind: list[str] = []
         self._started_at = clock.now()
-        self._reload_problem: str | None = None
+        self.reload_problem: str | None = None
         self._last_commits = -1
 
     async def main(self) -> ExitCode:
@@ -161,7 +164,7 @@ class Daemon:
         self.notifier = Notifier(self.environ, os.getpid())
         self.progress = Progress(self.clock.elapsed)
         self.metrics: Metrics = PrometheusMetrics(self.clock.now) if config.metrics.listen else Metrics()
-        self.ledger = Ledger(config.state).open()
+        self.ledger = await self._open_ledger()
         stack.callback(self.ledger.close)
         self.engine = await self._start_engine(stack)
         facts = FactReader()
@@ -199,6 +202,15 @@ class Daemon:
         self.progress.expect("ledger", 60.0)
         self.progress.expect("dispatcher", 60.0)
         log.info("docferry %s started; %d open documents taken up", __version__, taken_up)
+
+    async def _open_ledger(self) -> Ledger:
+        try:
+            return Ledger(self.config.state, on_commit=self.metrics.committed).open()
+        except LedgerBusy:
+            raise  # another daemon runs, which is well
+        except LedgerError as error:
+            await tell_of_ledger(self.config, self.environ, error, self.clock.now())
+            raise
 
     async def _start_engine(self, stack: AsyncExitStack) -> EngineChild | None:
         if not any(provider.engine for provider in self.config.providers.values()):
@@ -245,12 +257,14 @@ class Daemon:
         announced, save_pace_at = False, self.clock.elapsed() + SAVE_PACE_EVERY_S
         while not self._stop.is_set():
             self._mark_progress()
-            if not announced and self.inboxes.all_scanned():
+            if announced:
+                self.notifier.status(status_line(self))
+            elif self.inboxes.all_scanned():
                 announced = True
-                self.notifier.ready(self.status_line())
-                log.info("ready: %s", self.status_line())
-            elif announced:
-                self.notifier.status(self.status_line())
+                self.notifier.ready(status_line(self))
+                log.info("ready: %s", status_line(self))
+            else:  # a large inbox: one that hangs is not waited for, so this goes on only while there is progress
+                self.notifier.extend_timeout(START_EXTENSION_S)
             self._feed_watchdog()
             if self.clock.elapsed() >= save_pace_at:
                 save_pace_at = self.clock.elapsed() + SAVE_PACE_EVERY_S
@@ -262,7 +276,7 @@ class Daemon:
 
     def _mark_progress(self) -> None:
         pulse = self.ledger.pulse()
-        if pulse.waiting == 0 or pulse.commits != self._last_commits:
+        if pulse.waiting + pulse.in_hand == 0 or pulse.commits != self._last_commits:
             self.progress.made("ledger")
         self._last_commits = pulse.commits
         if self.clock.elapsed() - self.dispatcher.last_turn_at < 10 * TICK_S:
@@ -311,12 +325,12 @@ class Daemon:
             if problems := await asyncio.to_thread(check_folders, config, known_folders(config.state)):
                 raise ConfigError(problems)
             said = await self._apply(config)
-            self._reload_problem = None
+            self.reload_problem = None
         except DocferryError as error:
             said = f"the edited configuration is not used: {error}"
-            self._reload_problem = str(error)
+            self.reload_problem = str(error)
             log.error("%s", said)
-        self.notifier.ready(self.status_line())
+        self.notifier.ready(status_line(self))
         return said
 
     async def _apply(self, config: Config) -> str:
@@ -326,6 +340,7 @@ class Daemon:
             raise UsageError("the embedded engine is started only with the daemon", hint="restart docferry")
         socket = socket_path(config.state, ENGINE)
         services = make_services(config, self.clock, self._rng, socket, self.environ, self.context.services)
+        senders = make_senders(config.alerts, self.environ)
         changed = [inbox for inbox in config.inboxes if self.context.inboxes.get(inbox.name) != inbox]
         outlets = {
             **self.context.outlets,
@@ -336,6 +351,11 @@ class Daemon:
         self.context.services, self.context.outlets = services, outlets
         self.context.inboxes = {inbox.name: inbox for inbox in config.inboxes}
         self.context.pace.follow(config.providers)
+        logs.configure(format=config.log.format, level=config.log.level, names=config.log.names)
+        self.alerts.follow(senders)
+        left = [f"{name}:" for name in AT_START if getattr(config, name) != getattr(self.config, name)]
+        if left:
+            log.warning("%s is taken over at the next start only", " ".join(left))
         self.config = config
         await self.inboxes.change(config.inboxes)
         for service in replaced:
@@ -356,6 +376,9 @@ class Daemon:
         await self.inboxes.stop()
         self.cut_off = await self.dispatcher.stop(grace_s)
         await self._save_pace()
+        with suppress(TimeoutError):  # what was not sent in time is remembered
+            async with asyncio.timeout(LAST_ALERTS_S):
+                await self.alerts.look()
         log.info("stopped; %d documents go on at the next start", len(self.dispatcher.schedule))
 
     async def _save_pace(self) -> None:
@@ -363,30 +386,6 @@ class Daemon:
             await self.ledger.save_pace(provider, endpoint, model)
 
     # questions
-
-    def status_line(self) -> str:
-        """One line for ``systemctl status``."""
-        parts = [f"{len(self.dispatcher.schedule) + len(self.dispatcher.in_flight)} in work"]
-        parts += [f"{count} settling" for count in [self.inboxes.waiting_count()] if count]
-        parts += [f"parked: {name} {service.gate.parked.reason}" for name, service in self._parked().items()]
-        parts += [f"offline: {name}" for name in self.inboxes.offline()]
-        if self._reload_problem:
-            parts.append("the edited configuration is not used")
-        return ", ".join(parts)
-
-    def _parked(self) -> dict[str, Any]:
-        return {name: service for name, service in self.context.services.items() if service.gate.parked is not None}
-
-    def trouble(self) -> list[str]:
-        """What a person should know, one line each."""
-        lines = [f"provider {name} is parked: {service.gate.parked.reason}" for name, service in self._parked().items()]
-        lines += [f"inbox {name} is offline: {reason}" for name, reason in self.inboxes.offline().items()]
-        lines += [f"outbox of {name}: {it.reason}" for name, it in self.dispatcher.outbox_trouble.items()]
-        if self.upkeep.damage:
-            lines.append(self.upkeep.damage)
-        if self._reload_problem:
-            lines.append(f"the edited configuration is not used: {self._reload_problem}")
-        return lines
 
     async def _answer_status(self, request: Mapping[str, Json]) -> Mapping[str, Json]:
         status = base_status(self.config)
@@ -405,7 +404,7 @@ class Daemon:
             "version": __version__,
             "pid": os.getpid(),
             "started_at": self._started_at,
-            "trouble": self.trouble(),
+            "trouble": troubles(self),
             "documents": documents,
             "uploads": dict(self.context.uploads),
             "rules_hash": self.config.rules_hash,
@@ -469,7 +468,7 @@ class Daemon:
 
     async def _answer_reload(self, request: Mapping[str, Json]) -> Mapping[str, Json]:
         said = await self._take_over()
-        if self._reload_problem:
+        if self.reload_problem:
             raise UsageError(said)
         return {"said": said}
 
@@ -478,18 +477,22 @@ class Daemon:
         return Health(verdict.feed, str(verdict))
 
     def _ready(self) -> Health:
-        trouble = self.trouble()
+        trouble = troubles(self)
         return Health(self.inboxes.all_scanned() and not trouble, "; ".join(trouble) or "ready")
 
     async def _refresh_metrics(self) -> None:
-        counts, _ = await asyncio.to_thread(self._read_counts)
+        counts, oldest = await asyncio.to_thread(self._read_for_metrics)
         states: dict[str, int] = {}
         for by_state in counts.values():
             for state, count in by_state.items():
                 states[state] = states.get(state, 0) + count
         self.metrics.documents(states)
         self.metrics.progress(self.progress.marks(), self.clock.elapsed())
-        for name, service in self.context.services.items():
-            parked = service.gate.parked
-            self.metrics.parked(name, parked.since if parked is not None else None)
-        self.inboxes.measure(self.metrics)
+        parked = parked_providers(self)
+        for name in self.context.services:
+            self.metrics.parked(name, parked[name].since if name in parked else None)
+        self.inboxes.measure(self.metrics, oldest)
+
+    def _read_for_metrics(self) -> tuple[dict[str, dict[str, int]], dict[str, Oldest]]:
+        with LedgerReader(self.config.state) as ledger:
+            return ledger.counts(), ledger.oldest_open()

@@ -37,7 +37,7 @@ class Upkeep:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
-        self.damage: str | None = None
+        self.damage: LedgerError | None = None
 
     async def run(self) -> None:
         """Works until cancelled. A ledger in trouble delays it, it does not end it."""
@@ -58,7 +58,7 @@ class Upkeep:
                 ledger.checked()
                 log.info("the last run did not end in order; the ledger was looked through and is sound")
         except LedgerError as error:
-            self.damage = str(error)
+            self.damage = error
             log.critical("%s", error)
         finally:
             check.stop()

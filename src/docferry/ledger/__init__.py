@@ -2,6 +2,6 @@
 
 from docferry.ledger.changes import Change, Delivery, Event, LedgerConflict, StaleDocument
 from docferry.ledger.ledger import Ledger
-from docferry.ledger.reading import LedgerReader
+from docferry.ledger.reading import LedgerReader, Oldest
 
-__all__ = ["Change", "Delivery", "Event", "Ledger", "LedgerConflict", "LedgerReader", "StaleDocument"]
+__all__ = ["Change", "Delivery", "Event", "Ledger", "LedgerConflict", "LedgerReader", "Oldest", "StaleDocument"]

@@ -51,24 +51,31 @@ class LedgerPulse:
     """Signs of life, for the watchdog and the metrics."""
 
     commits: int
-    last_commit_took_s: float
-    waiting: int
+    waiting: int  # requests that the thread has not taken up yet
+    in_hand: int  # requests of the commit it is at
 
 
 class WriterThread:
     """Runs functions on the ledger's writing connection; a call returns when its effect is durable.
 
-    ``settled`` hears, in this thread and before any caller does, whether a transaction is durable or was taken back.
+    ``settled`` hears, in this thread and before any caller does, whether a transaction is durable or was taken back;
+    ``on_commit`` how long each commit took and how many requests it held.
     """
 
-    def __init__(self, path: Path, settled: Callable[[bool], None] = lambda durable: None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settled: Callable[[bool], None] = lambda durable: None,
+        on_commit: Callable[[float, int], None] = lambda took_s, changes: None,
+    ) -> None:
         self.path = path
         self._settled = settled
+        self._on_commit = on_commit
         self._queue: queue.SimpleQueue[_Request[Any] | None] = queue.SimpleQueue()
         self._opened: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="docferry-ledger", daemon=True)
         self._commits = 0
-        self._last_commit_took_s = 0.0
+        self._in_hand = 0
         self._closed = False
 
     def start(self) -> None:
@@ -77,7 +84,7 @@ class WriterThread:
         self._opened.result()
 
     def pulse(self) -> LedgerPulse:
-        return LedgerPulse(self._commits, self._last_commit_took_s, self._queue.qsize())
+        return LedgerPulse(self._commits, self._queue.qsize(), self._in_hand)
 
     async def call(self, work: Callable[[Connection], T]) -> T:
         """Runs ``work`` and returns its value once the commit is durable. Safe to cancel: the work still happens."""
@@ -128,7 +135,9 @@ class WriterThread:
             return
         self._opened.set_result(None)
         while (group := self._gather()) is not None:
+            self._in_hand = len(group)
             self._commit_group(connection, group)
+            self._in_hand = 0
         connection.close()
 
     def _gather(self) -> list[_Request[Any]] | None:
@@ -161,8 +170,9 @@ class WriterThread:
             self._settled(False)
             failure = translate(error, self.path)
             outcomes = [(None, failure)] * len(group)
+        else:
+            self._on_commit(time.monotonic() - started, len(group))
         self._commits += 1
-        self._last_commit_took_s = time.monotonic() - started
         _tell(group, outcomes)
 
 

@@ -30,10 +30,10 @@ OpenRow = tuple[str, str, str | None, str, bool, int, float]
 class Ledger:
     """Owns the state folder: one process at a time, told by a lock that dies with it."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *, on_commit: Callable[[float, int], None] = lambda took_s, changes: None) -> None:
         self.path = state / FILE_NAME
         self._recent = Recent()
-        self._writer = WriterThread(self.path, self._recent.settled)
+        self._writer = WriterThread(self.path, self._recent.settled, on_commit)
         self._lock: int | None = None
         self._unchecked = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +15,15 @@ from docferry.ledger.ledger import FILE_NAME, find_document, find_steps
 from docferry.models import Document, Step
 
 _PAGE = 500  # documents that are read at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """What waits longest in an inbox: since when, which document (its path fit to be read), and for what."""
+
+    since: float
+    path: str
+    waits_for: str
 
 
 class LedgerReader:
@@ -39,12 +49,13 @@ class LedgerReader:
             counts.setdefault(inbox, {})[state] = count
         return counts
 
-    def oldest_open(self) -> dict[str, float]:
-        """For each inbox the moment its oldest unfinished document was first seen."""
-        found = self._connection.execute(
-            "SELECT inbox, min(seen_at) FROM documents WHERE filed = 0 AND state != 'held' GROUP BY inbox"
+    def oldest_open(self) -> dict[str, Oldest]:
+        """For each inbox its unfinished document that was seen first; one that is held waits for a person."""
+        found = self._connection.execute(  # SQLite takes the other columns from the row that has the least value
+            "SELECT inbox, min(seen_at), display, waits_for FROM documents"
+            " WHERE filed = 0 AND state != 'held' GROUP BY inbox"
         )
-        return dict(found)
+        return {inbox: Oldest(seen_at, path, waits_for or "its turn") for inbox, seen_at, path, waits_for in found}
 
     def documents(
         self, *, states: tuple[str, ...] = (), inbox: str | None = None, limit: int | None = 50, since: float = 0.0

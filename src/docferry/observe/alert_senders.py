@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Protocol
 
 from docferry.clock import iso
-from docferry.errors import DocferryError, UsageError
+from docferry.errors import DocferryError, LedgerError, UsageError
 from docferry.models import Json, display
 from docferry.observe.alerts import AlertState, Message, Seen, decide, sent
 from docferry.observe.logs import register_secret
@@ -109,27 +109,35 @@ class Alerter:
         state: Mapping[str, Json] | None,
         save: Callable[[Json], Awaitable[None]],
     ) -> None:
-        self._senders = tuple(senders)
-        self._state = AlertState.from_json(state)
+        self.senders = tuple(senders)  # may be exchanged between two updates
+        self._state = self._saved = AlertState.from_json(state)
         self._save = save
 
     async def update(self, seen: Seen, now: float) -> None:
-        """Takes what is seen now, and sends what is new or still unsent. Raises only what ``save`` raises."""
-        messages, state = decide(self._state, seen, now)
+        """Takes what is seen now, and sends what is new or still unsent."""
+        messages, self._state = decide(self._state, seen, now)
         for message in messages:
             _log.warning("alert: %s", message.title)
-        if state != self._state:
-            self._state = state
-            await self._save(state.to_json())
-        for message in state.unsent:
+        await self._remember()
+        for message in self._state.unsent:
             if not await self._send(message):
                 return  # the way out is blocked: the rest waits for the next update
             self._state = sent(self._state, message)
+            await self._remember()
+
+    async def _remember(self) -> None:
+        """Saves what has changed; where that is not possible now, the next update does. It is sent all the same."""
+        if self._state == self._saved:
+            return
+        try:
             await self._save(self._state.to_json())
+            self._saved = self._state
+        except LedgerError as error:
+            _log.error("what was alerted cannot be remembered now: %s", error)
 
     async def _send(self, message: Message) -> bool:
         arrived = True
-        for sender in self._senders:
+        for sender in self.senders:
             try:
                 await sender.send(message)
             except AlertNotSent as error:

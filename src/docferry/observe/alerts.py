@@ -1,9 +1,9 @@
 """Which alerts to send: each trouble once, and once more when it is over. Pure; ``alert_senders`` sends.
 
-A trouble has a key that stays the same while it lasts. Parked providers, offline inboxes and late documents are
-listed whole each time, so what is missing from the list is over. Failed documents come one at a time and end by
-name, since a year of them would be a long list. The state is one small JSON value that survives restarts; messages stay
-in it until they were sent.
+A trouble has a key that stays the same while it lasts. Parked providers, offline inboxes, inboxes with late documents
+and the ledger are listed whole each time, so what is missing from the list is over. Failed documents come one at a time
+and end by name, since a year of them would be a long list. The state is one small JSON value that survives restarts;
+messages stay in it until they were sent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Kind(StrEnum):
     PARKED = "parked"  # a provider is parked
     OFFLINE = "offline"  # an inbox's filesystem is gone or not the one we know
     OUTBOX = "outbox"  # an outbox cannot be written
-    LATE = "late"  # a document waits longer than its inbox's alert_after
+    LATE = "late"  # documents of an inbox wait longer than its alert_after
+    LEDGER = "ledger"  # the ledger is damaged or cannot be written
 
 
 _TITLES: Mapping[Kind, tuple[str, str]] = {
@@ -36,7 +37,8 @@ _TITLES: Mapping[Kind, tuple[str, str]] = {
     Kind.PARKED: ("provider parked", "provider works again"),
     Kind.OFFLINE: ("inbox offline", "inbox back online"),
     Kind.OUTBOX: ("outbox cannot be written", "outbox works again"),
-    Kind.LATE: ("document waits too long", "document no longer waits"),
+    Kind.LATE: ("documents wait too long", "documents no longer wait"),
+    Kind.LEDGER: ("ledger in trouble", "ledger works again"),
 }
 
 
@@ -69,11 +71,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the daemon sees now: its troubles, the kinds it lists completely, and the keys that are over."""
+    """What the daemon sees now: its troubles, the kinds it lists completely, and the keys that are over.
+
+    ``unclear`` are keys of which it cannot say yet whether they are over, because it has just started.
+    """
 
     troubles: tuple[Trouble, ...] = ()
     complete: frozenset[Kind] = frozenset()
     over: frozenset[str] = frozenset()
+    unclear: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,7 @@ def decide(state: AlertState, seen: Seen, now: float) -> tuple[tuple[Message, ..
 
 
 def _is_over(trouble: Trouble, seen: Seen) -> bool:
-    return trouble.kind in seen.complete or trouble.key in seen.over
+    return trouble.key in seen.over or (trouble.kind in seen.complete and trouble.key not in seen.unclear)
 
 
 def sent(state: AlertState, message: Message) -> AlertState:

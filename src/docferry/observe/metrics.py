@@ -27,10 +27,10 @@ class Metrics:
     """Takes what happens and keeps nothing: what the pipeline is given when metrics are off."""
 
     def submitted(self, provider: str, endpoint: str, outcome: str) -> None:
-        """One request that submits. ``outcome``: accepted, answered, refused, rejected, ambiguous."""
+        """One request that submits. ``outcome``: accepted, or the name of the error's class."""
 
     def polled(self, provider: str, answer: str) -> None:
-        """One poll. ``answer``: pending, answered, failed, canceled, expired, unavailable."""
+        """One poll, by the name of the answer's or the error's class."""
 
     def error(self, provider: str, kind: str) -> None:
         """One error of a provider, by the name of its class."""
@@ -48,13 +48,13 @@ class Metrics:
         """A provider is parked since that moment (Unix seconds), or not parked (None). Repeating is harmless."""
 
     def committed(self, took_s: float, changes: int) -> None:
-        """One durable commit of the ledger and how many changes it held."""
+        """One durable commit of the ledger and how many changes it held. May come from any thread."""
 
     def documents(self, counts: Mapping[str, int]) -> None:
         """How many documents the ledger has in each state."""
 
     def oldest_waiting(self, age_s: Mapping[str, float]) -> None:
-        """For each inbox the age of its oldest document that has not ended; 0 where none waits."""
+        """For each inbox the age of its oldest file or document that has not ended; 0 where none waits."""
 
     def inbox(self, name: str, *, online: bool, events: bool) -> None:
         """Whether an inbox is there, and whether its canary was seen, so that events arrive."""
@@ -96,7 +96,7 @@ class PrometheusMetrics(Metrics):
         self._parked_s = counter("provider_parked_seconds", "Time spent parked", "provider")
         self._parked = gauge("provider_parked", "1 while the provider is parked", "provider")
         self._documents = gauge("documents", "Documents by state", "state")
-        self._oldest = gauge("oldest_waiting_seconds", "Age of the oldest document not ended", "inbox")
+        self._oldest = gauge("oldest_waiting_seconds", "Age of the oldest file or document not ended", "inbox")
         self._online = gauge("inbox_online", "1 while the inbox's filesystem is the one we know", "inbox")
         self._events = gauge("observer_alive", "1 while filesystem events arrive (canary)", "inbox")
         self._silence = gauge("part_silence_seconds", "Time since a part of the daemon made progress", "part")

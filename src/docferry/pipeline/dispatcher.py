@@ -51,6 +51,8 @@ class Dispatcher:
         self.schedule = Schedule()
         self.in_flight: dict[str, str] = {}  # document id -> lane
         self.outbox_trouble: dict[str, OutboxTrouble] = {}
+        self.proven_outboxes: set[str] = set()  # by inbox: those that have taken something in this run
+        self.ledger_trouble: LedgerError | None = None  # why nothing can be recorded at present
         self.paused_providers: set[str] = set()
         self.paused_inboxes: set[str] = set()
         self.last_turn_at = context.clock.elapsed()
@@ -209,6 +211,7 @@ class Dispatcher:
         except Exception as error:  # the task's outer edge: a defect of ours must cost one document, not all
             log.exception("unexpected error", extra={"document": document_id})
             return await self._fail_unexpected(found[0] if found else None, error)
+        self._ledger_works()
         if name.startswith(("deliver:", "file:")):
             self._outbox_works(document.inbox)
         return document
@@ -229,9 +232,15 @@ class Dispatcher:
         return await fail(self.context, current, reason, f"please report it; docferry retry {document.id} tries again")
 
     def _pause_for_ledger(self, error: LedgerError) -> None:
-        if self.context.clock.now() >= self._ledger_ready_at:
+        if self.ledger_trouble is None:
             log.error("nothing can be recorded, so nothing is done: %s", error)
+        self.ledger_trouble = error
         self._ledger_ready_at = self.context.clock.now() + LEDGER_PAUSE_S
+
+    def _ledger_works(self) -> None:
+        if self.ledger_trouble is not None:
+            self.ledger_trouble = None
+            log.info("the ledger can be written again")
 
     async def _move_to_fallbacks(self, now: float) -> None:
         """Queued documents whose provider is parked for longer than their plan wants go to the plan's other one."""
@@ -243,10 +252,12 @@ class Dispatcher:
             if parked is None:
                 continue
             find = partial(find_waiting_for_fallback, provider=name, parked_s=now - parked.since)
-            waiting = await self.context.ledger.call(find)
-            for document in waiting:
-                if document.id not in self.in_flight:
-                    self.add(await use_fallback(self.context, document, f"{name} is parked: {parked.reason}"))
+            try:
+                for document in await self.context.ledger.call(find):
+                    if document.id not in self.in_flight:
+                        self.add(await use_fallback(self.context, document, f"{name} is parked: {parked.reason}"))
+            except LedgerError as error:
+                self._pause_for_ledger(error)
 
     def _park_outbox(self, inbox: str, error: OutboxUnavailable) -> None:
         now = self.context.clock.now()
@@ -260,6 +271,7 @@ class Dispatcher:
         trouble.until = now + OUTBOX_PAUSES_S[min(trouble.times, len(OUTBOX_PAUSES_S)) - 1]
 
     def _outbox_works(self, inbox: str) -> None:
+        self.proven_outboxes.add(inbox)
         if self.outbox_trouble.pop(inbox, None) is not None:
             log.info("outbox of %s works again", inbox, extra={"inbox": inbox})
 

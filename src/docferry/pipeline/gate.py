@@ -33,6 +33,7 @@ class Gate:
         self._submits = Concurrency.start(config.concurrency)
         self._polls = Concurrency.start(config.concurrency)
         self._breaker = Breaker()
+        self.proven = False  # whether the provider has answered in this run
         self._hint: str | None = None
         self._requests = Bucket.start(config.rate.count, config.rate.per_s, now) if config.rate else None
         self._pages = Bucket.start(config.pages_rate.count, config.pages_rate.per_s, now) if config.pages_rate else None
@@ -79,12 +80,14 @@ class Gate:
 
     def succeeded(self, now: float) -> None:
         """A good answer: the provider works."""
+        self.proven = True
         self._breaker = self._breaker.succeeded()
         self._submits = self._submits.succeeded()
         self._polls = self._polls.succeeded()
 
     def answered(self) -> None:
         """An answer that refuses one document (4xx): the provider works, nothing is learned of its limits."""
+        self.proven = True
         self._breaker = self._breaker.succeeded()
 
     def timed(self, took_s: float, now: float) -> None:

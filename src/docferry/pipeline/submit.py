@@ -66,6 +66,8 @@ async def submit(context: Context, document: Document, steps: Sequence[Step]) ->
     failpoint("submit.answered")
     service.gate.succeeded(context.clock.now())
     context.metrics.submitted(step.provider, step.endpoint, "accepted")
+    if answer.sent is not None:
+        context.metrics.uploaded(step.provider, answer.sent.size_bytes)
     return await _taken(context, document, step, steps, answer)
 
 
