@@ -279,6 +279,33 @@ def test_the_cage_is_compared_with_the_configuration(properties: dict[str, str],
     assert unit.judge_unit("docferry.service", {"ExecStart": "argv[]=something else"}, config) == []
 
 
+@pytest.mark.parametrize(
+    ("more", "properties", "level", "detail"),
+    [
+        ("", {"ActiveState": "active", "IPAddressDeny": "::/0 0.0.0.0/0"}, Level.OK, "the engine's service runs"),
+        ("", {"ActiveState": "failed"}, Level.WRONG, "the engine's service is failed"),
+        (
+            "engine: {llm: {url: 'http://models.example/v1', model: small}}",
+            {"ActiveState": "active", "IPAddressDeny": "0.0.0.0/0 ::/0"},
+            Level.WRONG,
+            "keeps the engine from its language model at models.example",
+        ),
+        (
+            "engine: {llm: {url: 'http://localhost:11434/v1', model: small}}",
+            {"ActiveState": "active", "IPAddressDeny": "0.0.0.0/0 ::/0"},
+            Level.OK,
+            "the engine's service runs",
+        ),
+    ],
+)
+def test_the_engines_unit_is_looked_at_too(
+    more: str, properties: dict[str, str], level: Level, detail: str, tmp_path: Path
+) -> None:
+    config = configured(tmp_path, more=more)
+    [finding] = unit.judge_engine("docferry-engine.service", "docferry.service", properties, config)
+    assert (finding.level, detail in finding.detail) == (level, True)
+
+
 def test_the_unit_of_a_configuration_is_known_by_its_name() -> None:
     assert unit.unit_of(Path("/etc/docferry/docferry.yaml")) == "docferry.service"
     assert unit.unit_of(Path("/etc/docferry/legal.yaml")) == "docferry@legal.service"

@@ -18,18 +18,18 @@ pytestmark = pytest.mark.timeout(400)
 HUNG = "docferry@hung"
 KEY = "k-9f2c7d1e-of-the-test"
 KEYED_ENGINE = f"""
-mkdir -p /etc/docferry/credentials /etc/systemd/system/docferry-engine.service.d
+mkdir -p /etc/docferry/credentials /etc/systemd/system/docferry-engine@keyed.service.d
 umask 077
 echo {KEY} > /etc/docferry/credentials/pulse-key
-cat > /etc/systemd/system/docferry-engine.service.d/test.conf <<END
+cat > /etc/systemd/system/docferry-engine@keyed.service.d/test.conf <<END
 [Service]
 LoadCredential=keys:/etc/docferry/credentials/pulse-key
 ExecStart=
 ExecStart=/opt/docferry/bin/python -m docferry engine --port 8642 --workers 1 --key-file %d/keys \\
-  --state /var/lib/docferry-engine
+  --state /var/lib/docferry-engine-keyed
 END
 systemctl daemon-reload
-systemctl start docferry-engine
+systemctl start docferry-engine@keyed
 systemd-run --quiet --unit=slow-proxy /usr/bin/python3 /opt/shared/slow_proxy.py 8700 8642
 """
 
@@ -243,9 +243,31 @@ def test_the_cage_holds(service: Machine) -> None:
         assert not service.holds(f"{inside} touch {path}/breakout"), path
     assert not service.holds(f"{inside} ls /home/alice")
     assert service.holds(f"{inside} touch /srv/docferry/inbox/.allowed /var/lib/docferry/allowed")
-    # Workers of the engine live in the same cage: every process of the unit, not only the first.
-    for process in service.ask("cat /sys/fs/cgroup$(systemctl show docferry -P ControlGroup)/cgroup.procs").split():
+
+
+def test_the_engine_works_in_a_cage_and_in_a_slice_of_its_own(service: Machine) -> None:
+    until_active(service)
+    limits = {name: service.show("docferry-engine.slice", name) for name in ("MemoryMax", "CPUWeight", "TasksMax")}
+    assert limits["CPUWeight"] == "20"
+    assert limits["TasksMax"] == "1024"
+    assert limits["MemoryMax"] not in {"infinity", service.show("docferry.slice", "MemoryMax")}
+    group = service.show("docferry-engine", "ControlGroup")
+    assert group == "/docferry.slice/docferry-engine.slice/docferry-engine.service"
+    drop(service, "report.pdf", "/srv/docferry/inbox", "for the engine.pdf")
+    receipt(service, "/srv/docferry/outbox", "for the engine.pdf")
+    workers = service.ask("pgrep -f docferry.engine.worker").split()
+    ours = service.ask(f"cat /sys/fs/cgroup{group}/cgroup.procs").split()
+    assert set(workers) & set(ours)
+    assert service.ask(f"cat /sys/fs/cgroup{service.show('docferry', 'ControlGroup')}/cgroup.procs").split() == [
+        main_pid(service)
+    ]
+    for process in ours:
         assert "NoNewPrivs:\t1" in service.ask(f"cat /proc/{process}/status 2>/dev/null || echo 'NoNewPrivs:\t1'")
+    inside = f"nsenter -t {main_pid(service, 'docferry-engine')} -m -- setpriv --reuid=docferry --clear-groups --"
+    for path in ("/srv/docferry/inbox", "/etc/docferry/credentials", "/home/alice"):
+        assert not service.holds(f"{inside} ls {path}"), path
+    assert service.ask(f"{inside} find /var/lib/docferry /run/docferry") == "/var/lib/docferry\n/run/docferry"
+    assert service.holds("test -e /var/lib/docferry/ledger.sqlite")  # the daemon's own is another folder
 
 
 def test_a_folder_outside_the_cage_is_said_to_be_so(service: Machine) -> None:

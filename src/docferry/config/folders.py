@@ -11,6 +11,7 @@ from pathlib import Path
 from docferry.config.models import Config, InboxConfig
 from docferry.config.mounts import MOUNTINFO, NETWORK_TYPES, Location, Mount, locate, read_mounts
 
+ENGINE_VARIABLE = "DOCFERRY_ENGINE_SOCKET"  # names the socket of a service that is the embedded engine
 _TARGETS = ("outbox", "archive", "failed")
 
 

@@ -1,4 +1,8 @@
-"""The embedded engine as a supervised child on a Unix socket: started with the daemon, restarted when it dies."""
+"""The embedded engine as a supervised child on a Unix socket: started with the daemon, restarted when it dies.
+
+In the package the engine is a service of its own beside each daemon, so that its workers have limits of their own
+(docferry-engine.slice): there systemd supervises it, and the daemon only waits for it to listen.
+"""
 
 from __future__ import annotations
 
@@ -105,14 +109,29 @@ class EngineChild:
                     f"the embedded engine ended at once with status {self._process.returncode}",
                     hint="its messages are above; `docferry engine` starts it alone",
                 )
-            try:
-                _, writer = await asyncio.open_unix_connection(self.socket)
-            except OSError:
-                await self._clock.sleep(0.02)
-                continue
-            writer.close()
-            return
+            if await _listens(self.socket):
+                return
+            await self._clock.sleep(0.02)
         raise DocferryError(f"the embedded engine did not come up within {START_TIMEOUT_S:.0f} s")
+
+
+async def until_listening(socket: Path, clock: Clock, timeout_s: float) -> bool:
+    """Whether an engine that somebody else starts takes connections within that time."""
+    deadline = clock.elapsed() + timeout_s
+    while not await _listens(socket):
+        if clock.elapsed() > deadline:
+            return False
+        await clock.sleep(0.1)
+    return True
+
+
+async def _listens(socket: Path) -> bool:
+    try:
+        _, writer = await asyncio.open_unix_connection(socket)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def engine_settings(config: EngineConfig, state: Path, environ: Mapping[str, str]) -> dict[str, Json]:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from docferry.clock import SystemClock
 from docferry.config.models import Config
 from docferry.daemon.build import build_context
-from docferry.daemon.sockets import ENGINE, socket_path
+from docferry.daemon.sockets import engine_socket
 from docferry.ledger import Ledger
 from docferry.observe.metrics import Metrics
 from docferry.pipeline.context import Context
@@ -30,7 +30,7 @@ async def offline_context(config: Config, environ: Mapping[str, str]) -> AsyncIt
             clock=SystemClock(),
             rng=rng,
             facts=facts,
-            engine_socket=socket_path(config.state, ENGINE),
+            engine_socket=engine_socket(config.state, environ),
             pace=PaceBook({}, config.providers, rng),
             metrics=Metrics(),
             on_change=lambda change: None,

@@ -21,16 +21,16 @@ from pathlib import Path
 from docferry import __version__
 from docferry.clock import Clock, SystemClock
 from docferry.config import load
-from docferry.config.folders import check_folders
+from docferry.config.folders import ENGINE_VARIABLE, check_folders
 from docferry.config.models import Config
 from docferry.daemon.alerting import AlertDesk, make_senders, tell_of_ledger
 from docferry.daemon.build import build_context, known_folders, make_services, open_places
 from docferry.daemon.claims import ClaimDesk
 from docferry.daemon.control import ControlServer
-from docferry.daemon.engine_child import EngineChild, engine_settings
+from docferry.daemon.engine_child import EngineChild, engine_settings, until_listening
 from docferry.daemon.inboxes import Inboxes
 from docferry.daemon.requests import perform
-from docferry.daemon.sockets import CONTROL, ENGINE, socket_path
+from docferry.daemon.sockets import CONTROL, engine_socket, socket_path
 from docferry.daemon.status import base_status, brief
 from docferry.daemon.telling import parked_providers, status_line, troubles
 from docferry.daemon.upkeep import Upkeep
@@ -55,6 +55,7 @@ AT_START = ("control", "engine", "metrics")  # parts of the configuration that a
 START_EXTENSION_S = 60.0
 STOP_EXTENSION_S = 10.0
 LAST_ALERTS_S = 5.0
+ENGINE_SERVICE_WAIT_S = 30.0
 SAVE_PACE_EVERY_S = 60.0
 FOLDERS_TIMEOUT_S = 10.0
 
@@ -176,7 +177,7 @@ class Daemon:
             clock=self.clock,
             rng=self._rng,
             facts=facts,
-            engine_socket=socket_path(config.state, ENGINE),
+            engine_socket=engine_socket(config.state, self.environ),
             pace=PaceBook(await self.ledger.pace_models(), config.providers, self._rng),
             metrics=self.metrics,
             on_change=self._on_change,
@@ -215,8 +216,13 @@ class Daemon:
     async def _start_engine(self, stack: AsyncExitStack) -> EngineChild | None:
         if not any(provider.engine for provider in self.config.providers.values()):
             return None
+        socket = engine_socket(self.config.state, self.environ)
+        if self.environ.get(ENGINE_VARIABLE):
+            if not await until_listening(socket, self.clock, ENGINE_SERVICE_WAIT_S):
+                log.error("the engine's service does not listen on %s; its documents wait for it", socket)
+            return None
         settings = engine_settings(self.config.engine, self.config.state, self.environ)
-        engine = EngineChild(settings, socket_path(self.config.state, ENGINE), self.clock)
+        engine = EngineChild(settings, socket, self.clock)
         stack.push_async_callback(engine.stop)
         await engine.start()
         return engine
@@ -336,9 +342,10 @@ class Daemon:
     async def _apply(self, config: Config) -> str:
         if config.state != self.config.state:
             raise UsageError("state: cannot change while docferry runs", hint="restart it")
-        if any(p.engine for p in config.providers.values()) and self.engine is None:
+        had_engine = any(provider.engine for provider in self.config.providers.values())
+        if any(provider.engine for provider in config.providers.values()) and not had_engine:
             raise UsageError("the embedded engine is started only with the daemon", hint="restart docferry")
-        socket = socket_path(config.state, ENGINE)
+        socket = engine_socket(config.state, self.environ)
         services = make_services(config, self.clock, self._rng, socket, self.environ, self.context.services)
         senders = make_senders(config.alerts, self.environ)
         changed = [inbox for inbox in config.inboxes if self.context.inboxes.get(inbox.name) != inbox]

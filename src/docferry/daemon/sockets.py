@@ -6,8 +6,10 @@ import hashlib
 import os
 import stat
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
+from docferry.config.folders import ENGINE_VARIABLE
 from docferry.errors import UsageError
 
 LONGEST_PATH_BYTES = 100  # sun_path holds 108 with its final NUL; some room for temporary names
@@ -24,6 +26,12 @@ def socket_path(state: Path, name: str) -> Path:
     digest = hashlib.sha256(os.fsencode(state.resolve())).hexdigest()[:16]
     folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"docferry-{os.getuid()}-{digest}"
     return folder / name
+
+
+def engine_socket(state: Path, environ: Mapping[str, str]) -> Path:
+    """Where the embedded engine listens: our child's socket, or that of the service the unit names."""
+    named = environ.get(ENGINE_VARIABLE)
+    return Path(named) if named else socket_path(state, ENGINE)
 
 
 def prepare_folder(path: Path) -> None:

@@ -40,7 +40,7 @@ class Listen:
         host = host.strip("[]") or "127.0.0.1"
         if not port.isdecimal() or int(port) > 65535:
             raise UsageError(f"metrics.listen: {text!r} is not a socket or port", hint=_HINT)
-        if not _is_loopback(host):
+        if not is_loopback(host):
             raise UsageError(f"metrics.listen: {host} is not this machine's loopback address", hint=_HINT)
         return cls(host=host, port=int(port))
 
@@ -50,7 +50,8 @@ class Listen:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host of a URL is this machine itself."""
     if host == "localhost":
         return True
     try:

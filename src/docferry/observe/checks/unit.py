@@ -5,13 +5,17 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from docferry.config.folders import ENGINE_VARIABLE
 from docferry.config.models import Config
 from docferry.models import display
 from docferry.observe.checks.findings import Finding, fine, wrong
+from docferry.observe.health import is_loopback
 
 SETTINGS_FOLDER = Path("/etc/docferry")
-_PROPERTIES = "ExecStart,ProtectSystem,ReadWritePaths,SystemCallFilter,ActiveState"
+_PROPERTIES = "ExecStart,Environment,ProtectSystem,ReadWritePaths,SystemCallFilter,ActiveState,IPAddressDeny"
+_ANYWHERE = "::/0"  # how systemd shows IPAddressDeny=any, beside 0.0.0.0/0
 
 
 def unit_of(config: Path) -> str:
@@ -24,7 +28,12 @@ def check_unit(config: Config) -> list[Finding]:
     if config.path.parent != SETTINGS_FOLDER or not Path("/run/systemd/system").is_dir():
         return []
     name = unit_of(config.path)
-    return judge_unit(name, _properties(name), config)
+    shown = _properties(name)
+    findings = judge_unit(name, shown, config)
+    if findings and ENGINE_VARIABLE in shown.get("Environment", ""):
+        engine = name.replace("docferry", "docferry-engine", 1)
+        findings += judge_engine(engine, name, _properties(engine), config)
+    return findings
 
 
 def judge_unit(name: str, shown: Mapping[str, str], config: Config) -> list[Finding]:
@@ -33,6 +42,29 @@ def judge_unit(name: str, shown: Mapping[str, str], config: Config) -> list[Find
         return []  # no service on this machine runs this configuration
     findings = [*_activity(name, shown), *_paths(name, shown, config), *_groups(name, shown, config)]
     return findings or [fine("unit", name, "the service runs and may write where it must")]
+
+
+def judge_engine(name: str, daemon: str, shown: Mapping[str, str], config: Config) -> list[Finding]:
+    """The same for the unit of the embedded engine, where that is a service of its own."""
+    if not any(provider.engine for provider in config.providers.values()):
+        return []
+    if (state := shown.get("ActiveState", "unknown")) != "active":
+        remedy = f"systemctl restart {daemon}; if it fails: journalctl -u {name} -e"
+        return [wrong("unit", name, f"the engine's service is {state}", remedy)]
+    wants = list(_engine_calls(config))
+    if wants and _ANYWHERE in shown.get("IPAddressDeny", "").split():
+        remedy = f"make /etc/systemd/system/{name}.d/engine.conf from /usr/share/doc/docferry/examples/engine.conf"
+        return [wrong("unit", name, f"the unit keeps the engine from {' and '.join(wants)}", remedy)]
+    return [fine("unit", name, "the engine's service runs")]
+
+
+def _engine_calls(config: Config) -> Iterator[str]:
+    """What the engine is asked to reach beyond this machine."""
+    host = urlsplit(config.engine.llm.url).hostname if config.engine.llm else None
+    if host is not None and not is_loopback(host):
+        yield f"its language model at {host}"
+    if links := [inbox.name for inbox in config.inboxes if inbox.links]:
+        yield f"the addresses in inbox {', '.join(links)}"
 
 
 def _activity(name: str, shown: Mapping[str, str]) -> Iterator[Finding]:
