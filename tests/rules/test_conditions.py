@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from docferry.config.rules import WhenConfig
+from docferry.errors import FactError
 from docferry.models import Json
 from docferry.rules.conditions import Missing, compile_when, groups
 from docferry.rules.evaluate import comparable
@@ -163,6 +164,19 @@ def test_named_groups_become_variables() -> None:
     )
 
     assert groups(when, facts("acme/b.pdf")) == {"customer": "acme", "year": "", "last": "b"}
+
+
+def test_groups_are_found_whichever_way_their_accents_are_written() -> None:
+    when = WhenConfig(regex=(unicodedata.normalize("NFD", r"^(?P<who>café)/"),))
+
+    assert groups(when, comparable(facts(unicodedata.normalize("NFC", "café/b.pdf")))) == {"who": "café"}
+
+
+def test_a_pattern_that_nobody_had_to_try_cannot_hang_the_groups_either() -> None:
+    when = WhenConfig(any=(WhenConfig(name=("*b",)), WhenConfig(regex=("^(?P<all>(a|aa)+)$",))))
+
+    with pytest.raises(FactError, match="takes too long"):
+        groups(when, facts("a" * 80 + "b"))
 
 
 def test_moments_compare_with_the_time_of_routing() -> None:

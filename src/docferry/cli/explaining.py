@@ -29,7 +29,7 @@ from docferry.rules.known import cheap_facts, unreadable_reason
 from docferry.rules.showing import bytes_shown, moment_shown
 from docferry.rules.trial import TRIAL_ID, Trial, facts_of_file, try_document
 
-_SHOWN_ANYWAY = frozenset({"type", "pages", "encrypted"})
+_SHOWN_ANYWAY = ("type", "pages", "encrypted")
 _NOT_SHOWN = frozenset({"stem", "extension", "now", "name"})
 _MARKS = {"matched": "✓", "continues": "+", "no match": "✗", "disabled": "-", "not asked": "·"}
 _FLOWING = ("extraction_id", "split_id")  # what later steps get from earlier ones
@@ -84,11 +84,18 @@ async def _explain(
             trial = await try_document(config, rules, facts, file, reader)
             known, requests = await _requests(config, trial.plan, trial.facts, file, reader) if trial.plan else ({}, ())
             facts = {**trial.facts, **known}
-            more = await reader.read(file, _SHOWN_ANYWAY - facts.keys()) if file is not None else {}
+            more = await _more_facts(reader, trial, file) if file is not None else {}
             explained.append(_Explained(str(file or facts["path"]), trial, {**facts, **more}, requests))
         return explained
     finally:
         await reader.aclose()
+
+
+async def _more_facts(reader: FactReader, trial: Trial, file: Path) -> dict[str, Json]:
+    """What people want to know of a file although no rule asked, always in the same order."""
+    unknown = [name for name in _SHOWN_ANYWAY if name not in trial.facts]
+    read = await reader.read(file, frozenset(unknown))
+    return {name: read[name] for name in unknown}
 
 
 def _place(config: Config, file: Path | None, inbox_name: str | None) -> tuple[str, str]:

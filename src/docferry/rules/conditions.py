@@ -18,6 +18,7 @@ from wcmatch import glob
 
 from docferry.config.rules import WhenConfig
 from docferry.config.units import Comparison
+from docferry.errors import FactError
 from docferry.models import Json, display
 from docferry.rules.known import TEXT, unreadable_reason
 from docferry.rules.showing import ago, bytes_shown, moment_shown
@@ -247,7 +248,7 @@ def _class(names: tuple[str, ...]) -> Condition:
 
 
 def _regex(patterns: tuple[str, ...]) -> Condition:
-    compiled = [regex.compile(unicodedata.normalize("NFC", pattern)) for pattern in patterns]
+    compiled = [_as_compared(pattern) for pattern in patterns]
 
     def check(facts: Facts) -> Verdict:
         try:
@@ -256,6 +257,11 @@ def _regex(patterns: tuple[str, ...]) -> Condition:
             return Missing("regex", f"the pattern takes too long on this path: {_joined(patterns)}")
 
     return Condition("regex", _joined(patterns), check, lambda facts: display(facts["path"]))
+
+
+def _as_compared(pattern: str) -> regex.Pattern[str]:
+    """``pattern`` in the one form that names are compared in. The library keeps what it compiled."""
+    return regex.compile(unicodedata.normalize("NFC", pattern))
 
 
 def _text(patterns: tuple[str, ...]) -> Condition:
@@ -280,12 +286,19 @@ def _text_check(pattern: str) -> Check:
 
 
 def groups(when: WhenConfig, facts: Facts) -> dict[str, str]:
-    """The named groups of the regular expressions that matched: the rule's own variables."""
+    """The named groups of the regular expressions that matched: the rule's own variables.
+
+    FactError when one that did not have to be tried for the rule to match takes too long now.
+    """
     found: dict[str, str] = {}
     for part in (*(when.any or ()), *(when.all or ())):
         found |= groups(part, facts)
     for pattern in when.regex or ():
-        match = regex.search(pattern, facts["path"], timeout=REGEX_TIMEOUT_S)
+        try:
+            match = _as_compared(pattern).search(facts["path"], timeout=REGEX_TIMEOUT_S)
+        except TimeoutError as error:
+            hint = "make the pattern simpler"
+            raise FactError(f"the pattern takes too long on this path: {pattern}", hint=hint) from error
         if match is not None:
             return found | {name: value or "" for name, value in match.groupdict().items()}
     return found
