@@ -68,7 +68,7 @@ def test_what_a_daemon_tells_while_a_key_is_refused_and_after(tmp_path: Path) ->
     with FakeProvider("pulse", {"key": "good", "credits": 2.5}) as fake, listening(notify) as said:
         config = {
             "providers": {"peer": {"dialect": "pulse", "url": fake.url, "key": {"env": "PEER_KEY"}}},
-            "rules": [{"name": "all", "provider": "peer"}],
+            "rules": [{"name": "all", "provider": "peer", "mode": "async"}],
             "metrics": {"listen": f"unix:{metrics}"},
             "alerts": alerts_to(alerts),
         }
