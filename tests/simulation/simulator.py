@@ -129,6 +129,7 @@ class Simulation:
             pace=PaceBook({}, {"peer": provider}, rng),
             metrics=Metrics(),
             on_change=lambda change: None,
+            may_submit_now=lambda document: rng.random() < 0.5,
         )
 
     def _claim(self) -> list[Document]:

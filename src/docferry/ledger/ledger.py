@@ -97,7 +97,8 @@ class Ledger:
         return self._writer.call_sync(lambda connection: insert_documents(connection, documents, event))
 
     async def document(self, document_id: str) -> Document | None:
-        return await self.call(lambda connection: find_document(connection, document_id))
+        recent = self._recent.get(document_id)
+        return recent[0] if recent else await self.call(lambda connection: find_document(connection, document_id))
 
     async def document_and_steps(self, document_id: str) -> Found | None:
         """A document with the steps of its present run, in order."""

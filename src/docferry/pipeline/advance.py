@@ -30,9 +30,10 @@ async def advance(context: Context, document: Document, steps: Sequence[Step]) -
     except (StaleDocument, LedgerError, OutboxUnavailable):
         raise
     except DocferryError as error:
-        if document.state in ENDED:
+        current = await context.ledger.document(document.id)  # the stage may have come some way
+        if current is None or current.state in ENDED:
             raise
-        return await fail(context, document, error.message, error.hint)
+        return await fail(context, current, error.message, error.hint)
 
 
 async def _stage(context: Context, document: Document, steps: Sequence[Step]) -> Document:
@@ -40,7 +41,7 @@ async def _stage(context: Context, document: Document, steps: Sequence[Step]) ->
         return await file_away(context, document, steps)
     match document.state:
         case DocumentState.QUEUED if document.plan is None:
-            return await route(context, document)
+            return await route(context, document, steps)
         case DocumentState.QUEUED:
             return await submit(context, document, steps)
         case DocumentState.SUBMITTING:

@@ -63,6 +63,8 @@ class Context:
     pace: PaceBook
     metrics: Metrics
     on_change: Callable[[Change], None]
+    may_submit_now: Callable[[Document], bool] = lambda document: False
+    """Gives a document that was just routed a free place at its provider, if there is one and nobody waits for it."""
     shown_deprecations: set[tuple[str, str]] = field(default_factory=set)
     uploads: dict[str, int] = field(default_factory=dict)  # bytes sent so far, by document, while a request runs
 

@@ -63,6 +63,7 @@ class Dispatcher:
         self._stopping = False
         self._ledger_ready_at = 0.0
         self._fallbacks_at = 0.0
+        context.may_submit_now = self._move_on
 
     async def load(self) -> int:
         """Takes up every open document of the ledger; returns how many."""
@@ -161,24 +162,43 @@ class Dispatcher:
     def _begin(self, name: str, document_id: str) -> None:
         self._places[name] += 1
         self.in_flight[document_id] = name
-        task = asyncio.get_running_loop().create_task(self._work(name, document_id), name=f"{name} {document_id}")
+        task = asyncio.get_running_loop().create_task(self._work(document_id), name=f"{name} {document_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, name: str, document_id: str) -> None:
+    async def _work(self, document_id: str) -> None:
+        """Takes a document as far as it gets without waiting for others."""
         document: Document | None = None
         try:
-            document = await self._advance(name, document_id)
+            document = await self._advance(document_id)
+            while document is not None and document_id not in self._again and self._move_on(document):
+                document = await self._advance(document_id)
         finally:
-            self._places[name] -= 1
-            self._release(name)
-            self.in_flight.pop(document_id, None)
+            self._leave(self.in_flight.pop(document_id))
             again = self._again.pop(document_id, None)
             if document is not None:
                 self.add(document)
             elif again is not None:
                 self.schedule.add(again, self.context.clock.now())
             self.wake()
+
+    def _move_on(self, document: Document) -> bool:
+        """Changes a document's place for one in the lane that is its next, where nobody waits and one is free."""
+        old, new = self.in_flight.get(document.id), lane_of(document)
+        now = self.context.clock.now()
+        if old is None or new is None or self._stopping or now < max(document.due_at, self._ledger_ready_at):
+            return False
+        if self.schedule.has_ready(new) or not self._has_place(new, now):
+            return False
+        self._leave(old)
+        self._places[new] += 1
+        self.in_flight[document.id] = new
+        self.wake()
+        return True
+
+    def _leave(self, name: str) -> None:
+        self._places[name] -= 1
+        self._release(name)
 
     def _release(self, name: str) -> None:
         """A document that was let through and asked nothing in the end must not keep the provider's only probe."""
@@ -187,8 +207,9 @@ class Dispatcher:
         if kind in ("submit", "poll") and service is not None:
             service.gate.released()
 
-    async def _advance(self, name: str, document_id: str) -> Document | None:
+    async def _advance(self, document_id: str) -> Document | None:
         """One step, with everything that can go wrong turned into when to go on."""
+        name = self.in_flight[document_id]
         found = None
         try:
             found = await self.context.ledger.document_and_steps(document_id)

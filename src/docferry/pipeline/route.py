@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 
 from docferry.errors import ConfigError, FactError, RoutingError
 from docferry.ledger.ledger import find_same_content
-from docferry.models import Document, DocumentState, Json, Plan
+from docferry.models import Document, DocumentState, Json, Plan, Step
 from docferry.pipeline import steps as planning
 from docferry.pipeline.context import Context
 from docferry.pipeline.ending import fail
 from docferry.pipeline.pages import Target, page_facts
+from docferry.pipeline.submit import submit
 from docferry.rules.route import Candidate, Routing
 
 T = TypeVar("T")
@@ -23,8 +24,11 @@ SENT_TO = "sent_to"
 """The fact that a person chose the provider (``docferry send --provider``), whatever the rules say."""
 
 
-async def route(context: Context, document: Document) -> Document:
-    """Stores facts and plan. Ends queued for its provider, failed, skipped, or delivering an earlier result again."""
+async def route(context: Context, document: Document, steps: Sequence[Step]) -> Document:
+    """Stores facts and plan. Ends queued for its provider, failed, skipped, or delivering an earlier result again.
+
+    Where the provider has a free place the document is sent at once, and plan and intent are one commit.
+    """
     try:
         routing = await context.router.route(candidate_of(context, document))
     except (FactError, RoutingError, ConfigError) as error:
@@ -40,23 +44,24 @@ async def route(context: Context, document: Document) -> Document:
     earlier = await _earlier(context, document, plan, sha256)
     if earlier is not None:
         return await _duplicate(context, document, plan, facts, earlier)
-    return await context.commit(
-        context.change(
-            document,
-            "routed",
-            {"rule": plan.rule, "provider": plan.provider, "rules": plan.rules_hash[:12]},
-            plan=plan,
-            provider=plan.provider,
-            priority=plan.priority,
-            facts=facts,
-            sha256=sha256,
-            pages=_known(facts, "pages", int),
-            media_type=_known(facts, "type", str) or document.media_type,
-            due_at=context.clock.now(),
-            warnings=(*document.warnings, *routing.warnings),
-            waits_for=f"a free place at {plan.provider}",
-        )
+    routed = context.change(
+        document,
+        "routed",
+        {"rule": plan.rule, "provider": plan.provider, "rules": plan.rules_hash[:12]},
+        plan=plan,
+        provider=plan.provider,
+        priority=plan.priority,
+        facts=facts,
+        sha256=sha256,
+        pages=_known(facts, "pages", int),
+        media_type=_known(facts, "type", str) or document.media_type,
+        due_at=context.clock.now(),
+        warnings=(*document.warnings, *routing.warnings),
+        waits_for=f"a free place at {plan.provider}",
     )
+    if context.may_submit_now(routed.after):
+        return await submit(context, routed.after, steps, routed=routed)
+    return await context.commit(routed)
 
 
 async def _page_facts(

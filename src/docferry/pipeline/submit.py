@@ -11,6 +11,7 @@ from pathlib import Path
 from docferry.errors import Ambiguous, DocumentChanged, InboxOffline, Parked, ProviderError, Unavailable
 from docferry.failpoints import failpoint
 from docferry.folders import sha256_of_file
+from docferry.ledger import Change
 from docferry.models import Document, DocumentState, Json, Step, StepState
 from docferry.pipeline import retry, settle
 from docferry.pipeline import steps as planning
@@ -27,18 +28,25 @@ LOST_AT, LOOKS = "lost_at", "looks"  # kept in the step's outcome while its fate
 REFUSED_SYNC = "refused_sync"  # kept there until the step was accepted the other way
 
 
-async def submit(context: Context, document: Document, steps: Sequence[Step]) -> Document:
-    """Sends the present step. Ends in waiting, the next step, delivering, queued for later, held or failed."""
+async def submit(
+    context: Context, document: Document, steps: Sequence[Step], *, routed: Change | None = None
+) -> Document:
+    """Sends the present step. Ends in waiting, the next step, delivering, queued for later, held or failed.
+
+    ``routed``: the change that led here and is not committed yet; it goes into the first commit.
+    """
     if document.cancel_requested:
         return await cancel_unsent(context, document)
+    earlier = (routed,) if routed else ()
     service = context.service(document.provider)
     if (wait_s := _pages_wait_s(context, service, document)) > 0:
-        return await _wait_for_pages(context, document, wait_s)
+        return await context.commit(*earlier, _wait_for_pages(context, document, wait_s))
     existing = planning.current_step(document, steps)
     resend = existing is not None and existing.state in (StepState.PLANNED, StepState.SUBMITTING)
     mode = _mode(context, service, document, existing)
     step = planning.intend(document, existing, mode, context.clock.now(), resend=resend)
     document = await context.commit(
+        *earlier,
         context.change(
             document,
             "submitting",
@@ -46,7 +54,7 @@ async def submit(context: Context, document: Document, steps: Sequence[Step]) ->
             steps=(step,),
             state=DocumentState.SUBMITTING,
             waits_for=f"{step.provider} to take the {step.endpoint} request",
-        )
+        ),
     )
     failpoint("submit.intended")
     answer_path = context.work_folder(document) / planning.answer_name(step)
@@ -125,15 +133,13 @@ def _pages(document: Document) -> int | None:
     return document.pages if document.pages is not None else known_pages(document.facts)
 
 
-async def _wait_for_pages(context: Context, document: Document, wait_s: float) -> Document:
-    return await context.commit(
-        context.change(
-            document,
-            "page rate",
-            quiet=True,
-            due_at=context.clock.now() + wait_s,
-            waits_for=f"the page rate of {document.provider}",
-        )
+def _wait_for_pages(context: Context, document: Document, wait_s: float) -> Change:
+    return context.change(
+        document,
+        "page rate",
+        quiet=True,
+        due_at=context.clock.now() + wait_s,
+        waits_for=f"the page rate of {document.provider}",
     )
 
 
