@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := run
+# More than there are cores: tests of a daemon mostly wait for it.
+TEST_PROCESSES ?= 3
 
 .PHONY: help run test lint format types check bench bench-quick bench-engine torture deb clean
 
@@ -22,7 +24,7 @@ run: $(VENV)/.installed $(RUN)/docferry.yaml  ## install if needed, start the da
 	@exec $(BIN)/docferry run -c $(RUN)/docferry.yaml
 
 test: $(VENV)/.installed-for-tests  ## install what the tests need, run all of them
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-for-tests  ## formatting and lint
 	$(BIN)/ruff format --check .
