@@ -297,6 +297,14 @@ def _flush_all(temporaries: Sequence[_Temporary], group: int | None, flushers: E
         outcome.result()
 
 
+def rename(source: Path, target: Path) -> None:
+    """Gives a durable file another name in its folder, over whatever bears it. Durable afterwards."""
+    with Folder(target.parent) as folder:
+        with translated(target):
+            os.rename(source.name, target.name, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
+        folder.sync()
+
+
 def move(source: Path, target: Path) -> None:
     """Moves a file durably to ``target``, never over another file (FileExistsError), also across filesystems.
 

@@ -26,36 +26,36 @@ def test_good_json_is_read_as_it_is(value: Any, ascii_only: bool) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("data", "code", "passing"),
-    [
-        (b"", "empty", True),
-        (b" \r\n\t", "empty", True),
-        (b"<!DOCTYPE html><p>hello", "html", True),
-        (b"\xef\xbb\xbf<html>", "html", True),
-        (b"<?xml version='1.0'?>", "html", True),
-        (b'{"a": 1', "cut", True),
-        (b'{"a": "tex', "cut", True),
-        (b'{"a":', "cut", True),
-        (b"upstream timed out", "not_json", True),
-        (b'{"a": 1} and more', "not_json", True),
-        (b"{'a': 1}", "not_json", True),
-        (b'{"a": "\xff\xfe"}', "not_json", True),
-        (b'{"a": 1, "a": 2}', "duplicate_keys", False),
-        (b'{"x": {"a": 1, "b": 2, "a": 1}}', "duplicate_keys", False),
-        (b'{"a": NaN}', "not_finite", False),
-        (b'{"a": -Infinity}', "not_finite", False),
-        (b'{"a": 1e999}', "not_finite", False),
-        (b'{"a": ' + b"1" * 5000 + b"}", "number_too_long", False),
-        (b"[" * 100_000, "too_deep", False),
-        (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), "too_deep", False),
-        (b'{"a":' * (MAX_DEPTH + 1) + b"1" + b"}" * (MAX_DEPTH + 1), "too_deep", False),
-        (b"[]", "wrong_shape", False),
-        (b'"text"', "wrong_shape", False),
-        (b"null", "wrong_shape", False),
-        (b"17", "wrong_shape", False),
-    ],
-)
+FAULTS: list[tuple[bytes, str, bool]] = [
+    (b"", "empty", True),
+    (b" \r\n\t", "empty", True),
+    (b"<!DOCTYPE html><p>hello", "html", True),
+    (b"\xef\xbb\xbf<html>", "html", True),
+    (b"<?xml version='1.0'?>", "html", True),
+    (b'{"a": 1', "cut", True),
+    (b'{"a": "tex', "cut", True),
+    (b'{"a":', "cut", True),
+    (b"upstream timed out", "not_json", True),
+    (b'{"a": 1} and more', "not_json", True),
+    (b"{'a': 1}", "not_json", True),
+    (b'{"a": "\xff\xfe"}', "not_json", True),
+    (b'{"a": 1, "a": 2}', "duplicate_keys", False),
+    (b'{"x": {"a": 1, "b": 2, "a": 1}}', "duplicate_keys", False),
+    (b'{"a": NaN}', "not_finite", False),
+    (b'{"a": -Infinity}', "not_finite", False),
+    (b'{"a": 1e999}', "not_finite", False),
+    (b'{"a": ' + b"1" * 5000 + b"}", "number_too_long", False),
+    (b"[" * 100_000, "too_deep", False),
+    (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), "too_deep", False),
+    (b'{"a":' * (MAX_DEPTH + 1) + b"1" + b"}" * (MAX_DEPTH + 1), "too_deep", False),
+    (b"[]", "wrong_shape", False),
+    (b'"text"', "wrong_shape", False),
+    (b"null", "wrong_shape", False),
+    (b"17", "wrong_shape", False),
+]
+
+
+@pytest.mark.parametrize(("data", "code", "passing"), FAULTS)
 def test_each_fault_has_its_name(data: bytes, code: str, passing: bool) -> None:
     with pytest.raises(AnswerFault) as caught:
         read_object(data)

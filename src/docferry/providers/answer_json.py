@@ -52,7 +52,7 @@ def read_object(data: bytes | bytearray) -> dict[str, Json]:
     """Decodes ``data``, which must be a JSON object; AnswerFault ``wrong_shape`` otherwise."""
     value = read_json(data)
     if not isinstance(value, dict):
-        raise AnswerFault("wrong_shape", f"JSON that is {_kind(value)}, not an object", passing=False)
+        raise AnswerFault("wrong_shape", f"JSON that is {kind_of(value)}, not an object", passing=False)
     return value
 
 
@@ -101,6 +101,7 @@ def _syntax_fault(error: json.JSONDecodeError) -> AnswerFault:
     return AnswerFault("not_json", f"text that is not JSON (at character {error.pos})", passing=True)
 
 
-def _kind(value: Json) -> str:
+def kind_of(value: Json) -> str:
+    """In words, for a message."""
     names = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")

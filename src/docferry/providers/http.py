@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -27,7 +27,7 @@ from urllib.request import getproxies
 
 import httpx
 
-from docferry import __version__
+from docferry import __version__, durable
 from docferry.durable import DurableFile
 from docferry.errors import Ambiguous, InboxOffline, Parked, ProviderError, Rejected, Unavailable
 from docferry.models import Json
@@ -35,11 +35,13 @@ from docferry.providers.answer_json import AnswerFault, read_object
 from docferry.providers.body import Body, Result
 from docferry.providers.classify import Answer, Call, Context, one_line, refusal, unusable
 from docferry.providers.direct import DirectClient, DirectTransport
+from docferry.providers.spill import Spill, outline_of
 from docferry.providers.unpack import Unpacker, UnpackFault
 
 USER_AGENT = f"docferry/{__version__}"
 ERROR_BODY_BYTES = 64 * 1024
 WRITE_BYTES = 1 << 20
+INCOMING = ".incoming"  # what a large answer is called until its beginning was understood
 AT_ONCE_BYTES = 32 * 1024  # answers up to this are decoded faster than a thread is woken
 MAX_REDIRECTS = 3
 REUSE_S = 4.0  # servers keep a connection for five seconds at least
@@ -94,12 +96,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A 2xx answer: its bytes as they came, and the JSON object they hold."""
+    """A 2xx answer and the JSON object it holds.
+
+    Its bytes as they came are in ``data`` or, where they are many, in ``file``; then ``value`` is an outline.
+    """
 
     status: int
     headers: Mapping[str, str]
     data: bytes | bytearray
     value: dict[str, Json]
+    file: Path | None = None
 
 
 class HttpClient:
@@ -171,20 +177,57 @@ class HttpClient:
 
         async with self._answer(request) as response:
             await self._receive(response, collect)
+        return await self._read(request, response, data)
+
+    async def _read(self, request: Request, response: httpx.Response, data: bytearray) -> Reply:
         try:
             value = read_object(data) if len(data) <= AT_ONCE_BYTES else await self.blocking(lambda: read_object(data))
         except AnswerFault as fault:
             raise unusable(fault, self._context(request), response.status_code) from fault
         return Reply(response.status_code, response.headers, data, value)
 
-    async def submit(self, request: Request, health: Request) -> Reply:
-        """Like ``send``. Where the upload broke in the middle, ``health`` is asked whether the key is the reason.
+    @asynccontextmanager
+    async def asking(self, request: Request, answer: Path, bulk: frozenset[str]) -> AsyncIterator[Reply]:
+        """Like ``send``, for what may be a large result: beyond some size it goes to disk, beside ``answer``.
+
+        Of such an answer the ``bulk`` is not read. ``keep`` gives it its place; else it is gone afterwards.
+        """
+        file = answer.with_name(answer.name + INCOMING)
+        spill = Spill(file, self.blocking)
+        try:
+            async with self._answer(request) as response:
+                await self._receive(response, spill.write)
+                await spill.finish()
+            if not spill.is_on_disk:
+                yield await self._read(request, response, spill.data)
+                return
+            try:
+                value = await self.blocking(lambda: outline_of(file, bulk))
+            except AnswerFault as fault:
+                raise unusable(fault, self._context(request), response.status_code) from fault
+            yield Reply(response.status_code, response.headers, b"", value, file)
+        finally:
+            spill.discard()
+
+    async def keep(self, reply: Reply, answer: Path) -> None:
+        """Brings an answer durably to ``answer``, whole."""
+        if reply.file is None:
+            await self.blocking(partial(durable.replace, answer, bytes(reply.data)))
+        else:
+            await self.blocking(partial(durable.rename, reply.file, answer))
+
+    @asynccontextmanager
+    async def submitting(
+        self, request: Request, health: Request, answer: Path, bulk: frozenset[str]
+    ) -> AsyncIterator[Reply]:
+        """Like ``asking``. Where the upload broke in the middle, ``health`` is asked whether the key is the reason.
 
         A server that refuses a request at its head may close the line while we still write; the network then
         drops the refusal, and a wrong key would look like a bad connection for ever.
         """
         try:
-            return await self.send(request)
+            async with self.asking(request, answer, bulk) as reply:
+                yield reply
         except Unavailable as error:
             if error.status is None and request.body and not request.body.handed_over:
                 await self._raise_if_parked(health)

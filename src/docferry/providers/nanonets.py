@@ -10,11 +10,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from docferry import durable
 from docferry.errors import Ambiguous, ProviderError, Rejected
 from docferry.models import Json
 from docferry.providers import nanonets_answers as answers
@@ -107,11 +105,12 @@ class NanonetsProvider:
         context = _context(Call.SUBMIT, synchronous=synchronous)
         timeout_s = submission.timeout_s if synchronous else None
         request = Request("POST", wire.path, context, body, _headers(submission), timeout_s=timeout_s)
+        health_request = _list_request(1, page_size=1)
         try:
-            reply = await self._http.submit(request, _list_request(1, page_size=1))
+            async with self._http.submitting(request, health_request, answer, answers.BULK) as reply:
+                taken = await self._taken(reply, submission, answer)
         except Rejected as error:
             raise _explained(error, submission) from error
-        taken = await self._taken(reply, submission, answer)
         return replace(taken, sent=body.sent)
 
     async def _taken(self, reply: Reply, submission: Submission, answer: Path) -> Accepted | Answered:
@@ -150,7 +149,10 @@ class NanonetsProvider:
     async def poll(self, endpoint: str, job_id: str, answer: Path) -> PollAnswer:
         # One call instead of two: while a job runs there is no content, and when it ends we want it.
         request = Request("GET", f"{RESULTS}/{quote(job_id, safe='')}", _context(Call.READ, by_id=True))
-        reply = await self._http.send(request)
+        async with self._http.asking(request, answer, answers.BULK) as reply:
+            return await self._polled(endpoint, job_id, reply, answer)
+
+    async def _polled(self, endpoint: str, job_id: str, reply: Reply, answer: Path) -> PollAnswer:
         record = reply.value
         status = answers.status_of(record)
         if status == "failed":
@@ -170,7 +172,7 @@ class NanonetsProvider:
         return Pending(status or "unknown", retry_after_s(reply.headers, self._http.now()), notes)
 
     async def _finished(self, reply: Reply, answer: Path, record_id: str | None) -> Answered:
-        await self._store(reply, answer)
+        await self._http.keep(reply, answer)
         record = reply.value
         missing = tuple(f"{name} was asked for and is not in the result" for name in answers.missing_formats(record))
         return Answered(
@@ -178,7 +180,7 @@ class NanonetsProvider:
         )
 
     async def _classified(self, reply: Reply, found: Mapping[str, Json], answer: Path) -> Answered:
-        await self._store(reply, answer)
+        await self._http.keep(reply, answer)
         outcome = answers.class_outcome(found)
         warnings = () if outcome else ("the classification names no category",)
         return Answered(
@@ -187,9 +189,6 @@ class NanonetsProvider:
             warnings=(*self._notes(reply), *warnings),
             job_id=answers.record_id(found) or answers.record_id(reply.value),
         )
-
-    async def _store(self, reply: Reply, answer: Path) -> None:
-        await self._http.blocking(partial(durable.replace, answer, bytes(reply.data)))
 
     async def fetch(self, pointed: str, answer: Path) -> Answered:
         raise Rejected(f"{self.name}: this provider gives no links to large results")

@@ -16,6 +16,7 @@ from docferry.providers.given import given_id, given_notes, given_number, given_
 
 STATUSES = frozenset({"completed", "processing", "failed"})
 FORMATS = ("markdown", "html", "json", "csv")
+BULK = frozenset({"content", "metadata"})  # the content itself, of which a poll looks at nothing
 NOTED = ("processing_time", "file_size", "created_at", "filename", "output_format")
 _FENCE = re.compile(r"\s*```[a-zA-Z0-9_-]*\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from docferry import durable
 from docferry.errors import Ambiguous, JobUnknown, ProviderError, Rejected, ResultGone, Unavailable
 from docferry.models import Json
 from docferry.providers import outputs_pulse, pulse_answers
-from docferry.providers.answer_json import AnswerFault, read_object
+from docferry.providers.answer_json import AnswerFault
 from docferry.providers.base import (
     Accepted,
     Answered,
@@ -34,6 +32,7 @@ from docferry.providers.given import given_link
 from docferry.providers.http import HttpClient, Reply, Request
 from docferry.providers.images import fetch_images
 from docferry.providers.options import ENDPOINTS, FORMATS, wire_options
+from docferry.providers.spill import outline_of
 from docferry.providers.wire import described, form_text
 
 OBJECT_FIELDS = ("figureProcessing", "extensions", "spreadsheet", "storage", "structuredOutput", "schema")
@@ -86,8 +85,8 @@ class PulseProvider:
         context = Context(call=Call.SUBMIT, by_id=by_id, synchronous=synchronous)
         timeout_s = submission.timeout_s if synchronous else None
         request = Request("POST", wire.path, context, body, _headers(submission), timeout_s=timeout_s)
-        reply = await self._http.submit(request, _health_request())
-        taken = await self._taken(reply, answer, submission)
+        async with self._http.submitting(request, _health_request(), answer, pulse_answers.BULK) as reply:
+            taken = await self._taken(reply, answer, submission)
         return replace(taken, sent=body.sent)
 
     async def _taken(self, reply: Reply, answer: Path, submission: Submission) -> Accepted | Answered | Pointed:
@@ -109,7 +108,10 @@ class PulseProvider:
 
     async def poll(self, endpoint: str, job_id: str, answer: Path) -> PollAnswer:
         request = Request("GET", f"/job/{quote(job_id, safe='')}", Context(call=Call.READ, by_id=True))
-        reply = await self._http.send(request)
+        async with self._http.asking(request, answer, pulse_answers.BULK) as reply:
+            return await self._polled(reply, answer)
+
+    async def _polled(self, reply: Reply, answer: Path) -> PollAnswer:
         ended = pulse_answers.ended_without_result(reply.value)
         if ended is not None:
             return ended
@@ -131,7 +133,7 @@ class PulseProvider:
             if link is None:
                 return JobFailed("the large result has no usable link", "no_link", retryable=True)
             return Pointed(link, facts.outcome, facts.pages, facts.credits, notes, job_id=job_id)
-        await self._http.blocking(partial(durable.replace, answer, bytes(reply.data)))
+        await self._http.keep(reply, answer)
         notes += await fetch_images(self._http, result, answer)
         return Answered(facts.outcome, facts.pages, facts.credits, notes, job_id=job_id)
 
@@ -146,7 +148,7 @@ class PulseProvider:
             if not await self._http.blocking(answer.exists):
                 raise
         try:
-            value = await self._http.blocking(lambda: read_object(answer.read_bytes()))
+            value = await self._http.blocking(lambda: outline_of(answer, pulse_answers.BULK))
         except AnswerFault as fault:
             await self._http.blocking(answer.unlink)
             raise self._bad_result(fault) from fault

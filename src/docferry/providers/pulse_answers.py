@@ -15,6 +15,13 @@ RESULT_KEYS = frozenset({"markdown", "content", "split_output", "schema_output",
 ID_KEYS = ("extraction_id", "split_id", "schema_id", "tables_id")  # what later steps are sent with
 NOTE_KEYS = ("extraction_url", "version", "excel_output_url")
 
+# Under these names lies the content itself, of which a poll looks at nothing.
+BULK = frozenset({
+    "Text", "Title", "Header", "Footer", "Page Number", "Tables", "defined_names", "words", "chunking", "chunks",
+    "footnoteReferences", "schema_output", "structured_output", "tables_output", "input_schema", "input_schemas",
+    "metadata",
+})  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
