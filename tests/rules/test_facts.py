@@ -7,6 +7,10 @@ import hashlib
 import os
 import signal
 import struct
+import subprocess
+import sys
+import tempfile
+import time
 import zipfile
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -15,9 +19,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from docferry.errors import InboxOffline
 from docferry.models import Json
 from docferry.rules.facts import FactReader
 from docferry.rules.known import unreadable_reason
+from intake.namespaces import MOUNTS, alone
 from rules.work import SAMPLES, read_facts, with_reader, write_zip
 
 LOCKED = Path(__file__).parent / "data" / "locked.pdf"
@@ -307,6 +313,42 @@ def _has_open(pid: int, file: Path) -> bool:
         return any(os.readlink(entry) == str(file) for entry in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
         return False  # it, or what it had open, is gone
+
+
+def test_a_disk_that_fails_is_no_property_of_the_file() -> None:
+    """Else a share that breaks off for a moment would send a document by another rule, or fail it."""
+    with pytest.raises(InboxOffline, match="reports errors"):
+        read_facts(Path("/proc/self/mem"), "type")  # a regular file whose beginning nobody can read: EIO
+
+
+@alone(*MOUNTS)
+def test_a_share_that_hangs_is_told_apart_and_holds_up_no_other_folder() -> None:
+    """Row 39: while one file is asked for in vain, and then no other of that share for a while."""
+    folder = Path(tempfile.mkdtemp(prefix="docferry-facts-"))
+    (folder / "share").mkdir()
+    helper = Path(__file__).parents[1] / "service" / "hung_share.py"
+    share = subprocess.Popen([sys.executable, str(helper), str(folder / "share")], stdout=subprocess.PIPE)
+    assert share.stdout is not None
+    if not share.stdout.readline():
+        pytest.skip("no FUSE here")
+    hung = folder / "share" / ".docferry" / "id" / "a.pdf"
+
+    async def ask(reader: FactReader) -> dict[str, Json]:
+        for _ in range(2):
+            with pytest.raises(InboxOffline, match="its share hangs"):
+                await asyncio.wait_for(reader.read(hung, frozenset({"pages", "sha256"})), 30)
+        began = time.monotonic()
+        with pytest.raises(InboxOffline):
+            await reader.read(hung.with_name("b.pdf"), frozenset({"pages"}))
+        assert time.monotonic() - began < 3, "it was asked for, and waited for"
+        return await reader.read(SAMPLES / "notes.txt", frozenset({"type"}))
+
+    try:
+        assert with_reader(ask, time_limit_s=3.0) == {"type": "text/plain"}
+    finally:
+        share.kill()
+        share.wait()
+        share.stdout.close()
 
 
 class TestTheWorker:

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from docferry import failpoints
 from docferry.config.models import InboxConfig, ProviderConfig
+from docferry.errors import InboxOffline
 from docferry.intake.values import identity_of
 from docferry.ledger import Event, LedgerReader
 from docferry.ledger.ledger import find_document
@@ -55,12 +56,15 @@ class Outcome:
 
 
 class FixedRouter:
-    """Every document gets the same plan: rules have their own tests."""
+    """Every document gets the same plan, once its share can be read: rules have their own tests."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, dice: Dice) -> None:
         self._plan = plan
+        self._dice = dice
 
     async def route(self, candidate: object) -> Any:
+        if self._dice.faulty():
+            raise InboxOffline("the share is gone")
         return SimpleNamespace(plan=self._plan, facts={}, ignored=False, rule="all", warnings=())
 
 
@@ -122,7 +126,7 @@ class Simulation:
             clock=self.clock,
             rng=rng,
             state=self.folder / "state",
-            router=cast(Any, FixedRouter(plan)),
+            router=cast(Any, FixedRouter(plan, self.dice)),
             inboxes={"scans": self.inbox},
             outlets={"scans": places},
             services={"peer": Service(self.provider, provider, Gate(provider, self.clock.now(), rng))},

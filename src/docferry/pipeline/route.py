@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from docferry.errors import ConfigError, FactError, RoutingError
+from docferry.errors import ConfigError, FactError, InboxOffline, RoutingError
 from docferry.ledger.ledger import find_same_content
 from docferry.models import Document, DocumentState, Json, Plan, Step
 from docferry.pipeline import steps as planning
@@ -19,6 +19,8 @@ from docferry.pipeline.submit import submit
 from docferry.rules.route import Candidate, Routing
 
 T = TypeVar("T")
+
+AWAY_RETRY_S = 10.0
 
 SENT_TO = "sent_to"
 """The fact that a person chose the provider (``docferry send --provider``), whatever the rules say."""
@@ -33,6 +35,8 @@ async def route(context: Context, document: Document, steps: Sequence[Step]) -> 
         routing = await context.router.route(candidate_of(context, document))
     except (FactError, RoutingError, ConfigError) as error:
         return await fail(context, document, error.message, error.hint)
+    except InboxOffline as error:
+        return await _wait_for_the_share(context, document, error)
     if routing.plan is None:
         return await _not_taken(context, document, routing)
     facts = {**document.facts, **routing.facts}
@@ -78,6 +82,13 @@ async def _page_facts(
             file, size_bytes = Path(document.work_path), document.size_bytes
             found = {**found, **await page_facts(target, plan, {**facts, **found}, file, size_bytes, context.router)}
     return found
+
+
+async def _wait_for_the_share(context: Context, document: Document, error: InboxOffline) -> Document:
+    """Not the document's fault, and no reason to send it where it does not belong: asked again until it can be read."""
+    due_at = context.clock.now() + AWAY_RETRY_S
+    changed = context.change(document, "inbox away", quiet=True, due_at=due_at, waits_for=error.message)
+    return await context.commit(changed)
 
 
 def _known(facts: Mapping[str, Json], name: str, kind: type[T]) -> T | None:

@@ -8,15 +8,19 @@ import json
 import logging
 import os
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import docferry
+from docferry.errors import InboxOffline
 from docferry.models import Json, display
-from docferry.rules.known import WORKER_READY, unreadable
+from docferry.rules.known import AWAY_KEY, SIZE, WORKER_READY, unreadable
 
 TIME_LIMIT_S = 30.0
 START_LIMIT_S = 60.0
+END_LIMIT_S = 5.0
+HUNG_S = 60.0  # so long nobody asks again in a folder in which a file could not be read because its share hangs
 HASHED_BYTES_PER_S = 20_000_000  # a slow disk; hashing a large file may take longer than looking into it
 
 _log = logging.getLogger(__name__)
@@ -49,24 +53,42 @@ class FactReader:
         self._time_limit_s = time_limit_s
         self._lock = asyncio.Lock()
         self._worker: asyncio.subprocess.Process | None = None
+        self._hung_at: dict[Path, float] = {}
 
     async def read(self, path: Path, names: frozenset[str]) -> dict[str, Json]:
         """A value for each name; what cannot be read says why in its value. Repeating is safe.
 
-        OSError when there can be no worker now (no memory, no processes left), which is not the file's fault.
+        OSError when there can be no worker now (no memory, no processes left), which is not the file's fault;
+        InboxOffline when the file's whole filesystem is in trouble or hangs.
         """
         if not names:
             return {}
         async with self._lock:
-            limit_s = self._time_limit_s + _size_of(path) / HASHED_BYTES_PER_S * ("sha256" in names)
+            self._refuse_where_it_hung(path)
+            limit_s = self._time_limit_s
+            if "sha256" in names:
+                limit_s += await self._size_bytes(path) / HASHED_BYTES_PER_S
             reused = self._worker is not None
             answer = await self._answer(path, names, limit_s)
             if isinstance(answer, _Died) and reused:  # of something before this file, perhaps: a fresh one decides
                 answer = await self._answer(path, names, limit_s)
             if isinstance(answer, dict):
+                if AWAY_KEY in answer:
+                    raise InboxOffline(f"{display(str(path))} cannot be read: {answer[AWAY_KEY]}")
                 return {name: answer.get(name, unreadable("it was not answered")) for name in names}
             _log.warning("the reader of facts was replaced: %s", answer.reason, extra={"path": display(str(path))})
             return {name: unreadable(answer.reason) for name in names}
+
+    def _refuse_where_it_hung(self, path: Path) -> None:
+        """One file in a while finds out whether a share still hangs; the rest must not hold up other inboxes' files."""
+        if time.monotonic() - self._hung_at.get(path.parent.parent, -HUNG_S) < HUNG_S:
+            raise InboxOffline(f"{display(str(path))} cannot be read: its share hangs")
+
+    async def _size_bytes(self, path: Path) -> int:
+        """Asked of the worker: on a share that hangs not even this comes back."""
+        answer = await self._answer(path, frozenset({SIZE}), self._time_limit_s)
+        size = answer.get(SIZE) if isinstance(answer, dict) else None
+        return size if isinstance(size, int) else 0
 
     async def _answer(self, path: Path, names: frozenset[str], limit_s: float) -> dict[str, Json] | _Gone:
         """The worker's answer, or why there is none; then it is gone."""
@@ -75,7 +97,12 @@ class FactReader:
         try:
             return await asyncio.wait_for(_ask(worker, path, names, limit_s), limit_s)
         except TimeoutError:
+            waits_for_disk = _waits_for_disk(worker.pid)
             gone = _Hung(f"reading it took longer than {limit_s:.3g} s")
+            if waits_for_disk:
+                self._hung_at[path.parent.parent] = time.monotonic()
+                await self._stop()
+                raise InboxOffline(f"{display(str(path))} cannot be read: its share hangs") from None
         except (OSError, ValueError, EOFError):
             gone = _Died(await _death(worker))
         except asyncio.CancelledError:
@@ -129,7 +156,10 @@ class FactReader:
                 _log.debug("the reader of facts had ended already")
         if worker.stdin is not None:
             worker.stdin.close()
-        await worker.wait()
+        try:
+            await asyncio.wait_for(worker.wait(), END_LIMIT_S)
+        except TimeoutError:
+            _log.warning("a reader of facts that hangs in a filesystem is left behind")
 
 
 async def _ask(
@@ -160,11 +190,12 @@ async def _death(worker: asyncio.subprocess.Process) -> str:
     )
 
 
-def _size_of(path: Path) -> int:
+def _waits_for_disk(pid: int) -> bool:
+    """Whether the process is held up in a filesystem, where a file that takes long to read would keep it computing."""
     try:
-        return path.stat().st_size
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].startswith(b"D")
     except OSError:
-        return 0
+        return False
 
 
 def _environment() -> dict[str, str]:

@@ -15,7 +15,10 @@ from docferry.models import Json
 TEXT = "text:"
 READ_FACTS = ("type", "pages", "encrypted", "text", "sha256")  # those that need the file's content
 
+SIZE = "size"  # known without opening the file; asked of a worker where the answer may never come
 WORKER_READY = b"ready\n"  # the first thing a worker that reads facts says
+
+AWAY_KEY = "filesystem"  # beside the facts: why the file's whole filesystem is in trouble, which is no fact of it
 
 _UNREADABLE = "unreadable"
 

@@ -11,10 +11,11 @@ from typing import BinaryIO
 
 import regex
 
+from docferry.folders import AWAY
 from docferry.models import Json
 from docferry.rules.digitaltext import digital_text
 from docferry.rules.errors import CannotRead
-from docferry.rules.known import TEXT, unreadable
+from docferry.rules.known import AWAY_KEY, SIZE, TEXT, unreadable
 from docferry.rules.pagecount import is_encrypted, page_count
 from docferry.rules.sniff import media_type
 
@@ -22,7 +23,10 @@ PATTERN_TIME_LIMIT_S = 1.0
 
 
 def read_facts(path: Path, names: list[str]) -> dict[str, Json]:
-    """A value for each of ``names``: type, pages, encrypted, sha256, text:PATTERN. Opens only regular files."""
+    """A value for each of ``names``: type, pages, encrypted, sha256, text:PATTERN. Opens only regular files.
+
+    Where the filesystem is in trouble, nothing is known but why (under ``AWAY_KEY``).
+    """
     try:
         with _opened(path) as file:
             opened = _Opened(file)
@@ -30,6 +34,8 @@ def read_facts(path: Path, names: list[str]) -> dict[str, Json]:
     except CannotRead as error:
         return {name: unreadable(str(error)) for name in names}
     except OSError as error:
+        if error.errno in AWAY:
+            return {AWAY_KEY: AWAY[error.errno]}
         return {name: unreadable(f"the file cannot be opened: {error.strerror}") for name in names}
 
 
@@ -50,6 +56,8 @@ class _Opened:
 def _fact(opened: _Opened, name: str) -> Json:
     opened.file.seek(0)
     try:
+        if name == SIZE:
+            return os.fstat(opened.file.fileno()).st_size
         if name == "type":
             return opened.type
         if name == "pages":
@@ -63,6 +71,8 @@ def _fact(opened: _Opened, name: str) -> Json:
     except CannotRead as error:
         return unreadable(str(error))
     except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno in AWAY:
+            raise
         return unreadable(f"the file is damaged or not what it seems ({type(error).__name__})")
     return unreadable("there is no such fact")
 

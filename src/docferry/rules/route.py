@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -87,7 +89,11 @@ class Router:
         if missing := candidate.wanted - facts.keys():
             facts |= await read(missing)
         outcome, facts = await decide(self.rules, facts, read)
-        return conclude(self._config, self.rules, outcome, facts, candidate.file, candidate.id)
+        finish = partial(conclude, self._config, self.rules, outcome, facts, candidate.file, candidate.id)
+        sidecar = self._config.inbox(candidate.inbox).sidecar
+        if sidecar.allowed or sidecar.required:
+            return await asyncio.to_thread(finish)  # it is read from the inbox, whose share may hang
+        return finish()
 
     async def read(self, path: Path, names: frozenset[str]) -> dict[str, Json]:
         """Facts that something else than a rule asks for; what cannot be read says so in its value."""

@@ -19,7 +19,8 @@ from docferry.config.rules import DeliverConfig
 from docferry.config.translate import problems_of
 from docferry.config.values import Name
 from docferry.config.yamlsource import Source, parse
-from docferry.errors import RoutingError
+from docferry.errors import InboxOffline, RoutingError
+from docferry.folders import AWAY
 from docferry.models import Json, Plan, StepPlan
 from docferry.providers.options import FORMATS, check_options
 from docferry.rules.fill import safe_path
@@ -51,6 +52,8 @@ def read_sidecar(file: Path, inbox: InboxConfig) -> Source | None:
             raise RoutingError(f"the sidecar {path.name} is missing", hint="drop it with the document") from error
         return None
     except OSError as error:
+        if error.errno in AWAY:
+            raise InboxOffline(f"{path.name} cannot be read: {AWAY[error.errno]}") from error
         raise RoutingError(f"the sidecar {path.name} cannot be read: {error.strerror}") from error
     return parse(content, path.name)
 
