@@ -1,4 +1,4 @@
-"""50,000 atomic saves in a burst, more than twice what the kernel's queue holds: every one is taken, the last version."""
+"""50,000 atomic saves in a burst, three times what the kernel's queue holds: every one is taken."""
 
 from __future__ import annotations
 

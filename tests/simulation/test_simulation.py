@@ -10,7 +10,7 @@ from pathlib import Path
 
 from simulation.simulator import simulate
 
-SCHEDULES = 400
+SCHEDULES = 300
 
 
 def test_promises_hold_after_every_step_of_every_schedule(record_property: Callable[[str, object], None]) -> None:
@@ -32,7 +32,7 @@ def test_promises_hold_after_every_step_of_every_schedule(record_property: Calla
         f" {crashes} crashes; documents ended as {dict(states)}",
     )
     assert crashes > SCHEDULES / 4
-    assert set(states) == {"delivered", "failed", "held"}
+    assert set(states) == {"delivered", "failed", "held", "canceled"}
 
 
 def test_seed_reproduces_its_schedule(tmp_path: Path) -> None:

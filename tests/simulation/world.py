@@ -70,6 +70,7 @@ class Dice:
     rng: random.Random
     crash_share: float = 0.03
     fault_share: float = 0.25
+    request_share: float = 0.03
     crashes: int = 0
     quiet: bool = False  # the end of a schedule: no more crashes or faults
 
@@ -80,6 +81,10 @@ class Dice:
 
     def faulty(self) -> bool:
         return not self.quiet and self.rng.random() < self.fault_share
+
+    def interferes(self) -> bool:
+        """Whether a person asks for something now."""
+        return not self.quiet and self.rng.random() < self.request_share
 
 
 class OneThreadLoop(asyncio.SelectorEventLoop):
