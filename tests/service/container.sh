@@ -3,6 +3,7 @@
 #
 #   container.sh NAME LOG [SHARED_FOLDER]      SHARED_FOLDER appears read-only as /opt/shared inside
 #
+# DOCFERRY_TEST_ROOT names another root than this machine's own: a folder with a newer Debian, say, for its systemd.
 # Needs root and systemd-nspawn. Nothing is written to the machine's own root; killing this script kills the container.
 # The caller runs commands inside with nsenter, through the container's PID 1, the grandchild of this process.
 set -euo pipefail
@@ -24,7 +25,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir "$group"
 mount -t tmpfs -o size=6g tmpfs "$base"
 mkdir "$base/upper" "$base/work" "$base/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$base/upper,workdir=$base/work" "$base/root"
+mount -t overlay overlay -o "lowerdir=${DOCFERRY_TEST_ROOT:-/},upperdir=$base/upper,workdir=$base/work" "$base/root"
 : >"$base/root/etc/machine-id"
 
 cleanup() {

@@ -7,7 +7,9 @@ through a proxy that can be made slow; a third instance gets a share that hangs.
 from __future__ import annotations
 
 import json
+import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from service.machine import Machine
 
 pytestmark = pytest.mark.timeout(400)
 
+MANUAL = Path(__file__).parents[2] / "systemd" / "docferry.8.in"
 HUNG = "docferry@hung"
 KEY = "k-9f2c7d1e-of-the-test"
 KEYED_ENGINE = f"""
@@ -165,6 +168,21 @@ def test_a_second_instance_works_beside_the_first(service: Machine) -> None:
     # From now on its share hangs. What becomes of that is looked at further down, since it takes its time.
     hang = "/usr/bin/python3 /opt/shared/hung_share.py /srv/docferry/hung/share"
     service.run(f"systemd-run --quiet --unit=hung-share {hang}")
+
+
+def test_an_instance_made_as_the_manual_says_works(service: Machine) -> None:
+    example = re.search(r"^\.SS Several instances$.*?^\.nf$(.*?)^\.fi$", MANUAL.read_text(), re.MULTILINE | re.DOTALL)
+    assert example is not None
+    # The copy is made from the package's configuration; by now the test has put its own in its place.
+    service.write("/run/packaged.yaml", MANUAL.with_name("docferry.yaml").read_text())
+    script = example[1].replace("\\\\", "\\").replace("\\-", "-")
+    service.run(script.replace("/etc/docferry/docferry.yaml", "/run/packaged.yaml"))
+    until_active(service, "docferry@legal")
+    drop(service, "page.html", "/srv/docferry/legal/inbox", "contract.html", user="root")
+    receipt(service, "/srv/docferry/legal/outbox", "contract.html")
+    assert service.show("docferry-engine@legal", "ActiveState") == "active"
+    service.run("systemctl disable --now docferry@legal")
+    service.until(lambda: service.show("docferry-engine@legal", "ActiveState") == "inactive", "its engine stops too")
 
 
 def test_a_member_of_the_group_may_ask_and_others_may_not(service: Machine) -> None:

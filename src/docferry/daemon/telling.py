@@ -24,7 +24,7 @@ def status_line(daemon: Daemon) -> str:
     troubles = {
         "parked": [f"{name} {parked.reason}" for name, parked in parked_providers(daemon).items()],
         "offline": list(daemon.inboxes.offline()),
-        "with no way out": list(dispatcher.outbox_trouble),
+        "without outbox": list(dispatcher.outbox_trouble),
         "paused": sorted(dispatcher.paused_inboxes | dispatcher.paused_providers),
     }
     parts += [f"{len(names)} {what}: {'; '.join(names)}" for what, names in troubles.items() if names]

@@ -12,11 +12,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
 
 from docferry.config.models import Config, InboxConfig
 from docferry.errors import LedgerError
+from docferry.intake.watcher import Listener, Watcher
 from docferry.ledger import LedgerReader
 from docferry.models import display
 from docferry.observe.checks.findings import Finding, advice, fine, wrong
@@ -61,7 +60,7 @@ def _limit(name: str, most: int, needed: int, what: str) -> Finding:
 
 
 def check_canary(inbox: InboxConfig) -> list[Finding]:
-    """Makes a file in a hidden folder of the inbox and waits for the event, as the daemon's own canary does."""
+    """Makes a file in a hidden folder of the inbox and waits for the event, by the daemon's own way of watching."""
     if not inbox.path.is_dir() or inbox.name not in folders_to_watch((inbox,)):
         return []
     try:
@@ -78,20 +77,15 @@ def check_canary(inbox: InboxConfig) -> list[Finding]:
 
 def _event_arrives(folder: Path) -> bool:
     seen = threading.Event()
-
-    class Canary(FileSystemEventHandler):
-        def on_any_event(self, event: FileSystemEvent) -> None:
-            seen.set()
-
-    observer = Observer()
-    observer.schedule(Canary(), str(folder))
-    observer.start()
+    watcher = Watcher()
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        watcher.group(Listener(lambda *hint: seen.set(), lambda reason: None)).watch("", descriptor)
         (folder / "canary").touch()
         return seen.wait(CANARY_DEADLINE_S)
     finally:
-        observer.stop()
-        observer.join()
+        watcher.stop()
+        os.close(descriptor)
 
 
 def check_sqlite() -> list[Finding]:
