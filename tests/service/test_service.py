@@ -236,6 +236,16 @@ def test_a_killed_daemon_comes_back_and_delivers_once(service: Machine) -> None:
     assert service.run("docferry audit", check=False).returncode == 0
 
 
+def test_a_killed_engine_comes_back_and_its_documents_with_it(service: Machine) -> None:
+    until_active(service)
+    daemon, engine = main_pid(service), main_pid(service, "docferry-engine")
+    drop(service, "report.pdf", "/srv/docferry/inbox", "engine killed.pdf")
+    service.run(f"kill -9 {engine}")
+    receipt(service, "/srv/docferry/outbox", "engine killed.pdf")
+    assert main_pid(service, "docferry-engine") not in {engine, "0"}
+    assert main_pid(service) == daemon
+
+
 def test_a_stop_during_an_upload_is_quick_and_loses_nothing(service: Machine) -> None:
     until_active(service)
     service.run("touch /run/slow; rm -f /run/uploading")

@@ -36,14 +36,11 @@ class Wanted:
 
 
 def wanted_folders(config: Config) -> list[Wanted]:
-    """Every folder of the configuration. Only an inbox must exist: the others are made when they are first needed."""
+    """Every folder of the configuration. All must exist but the ledger's, which the first start makes."""
     folders = [Wanted("ledger", "state", config.state, must_exist=False)]
     for inbox in config.inboxes:
-        named = {"outbox": inbox.outbox, "archive": inbox.archive, "failed": inbox.failed}
-        folders.append(Wanted(inbox.name, "inbox", inbox.path, must_exist=True))
-        folders += [
-            Wanted(inbox.name, role, path, must_exist=False) for role, path in named.items() if path is not None
-        ]
+        named = {"inbox": inbox.path, "outbox": inbox.outbox, "archive": inbox.archive, "failed": inbox.failed}
+        folders += [Wanted(inbox.name, role, path, must_exist=True) for role, path in named.items() if path is not None]
     return folders
 
 
