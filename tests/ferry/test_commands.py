@@ -173,7 +173,11 @@ def test_pause_and_resume_an_inbox(tmp_path: Path) -> None:
         wait_for(lambda: ferry.ask("status")["inboxes"][0]["waiting_files"], saying=ferry.log_text)
         assert ferry.ask("status")["inboxes"][0]["state"] == "paused"
         assert ferry.documents() == []
-        ferry.command("resume", "scans")
+        assert ferry.stop() == 0
+        # Without a daemon the ledger is told, and the next one goes by it.
+        assert ferry.command("pause", "nobody").returncode == 2
+        assert "from the next start on" in ferry.command("resume", "scans").stdout
+        ferry.start()
         assert [document.state for document in ferry.wait_for_ended(1)] == ["delivered"]
 
 

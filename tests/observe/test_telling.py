@@ -93,6 +93,8 @@ def test_what_a_daemon_tells_while_a_key_is_refused_and_after(tmp_path: Path) ->
             ferry.process.send_signal(signal.SIGHUP)
             wait_for(lambda: any("RELOADING" in message for message in said))
             wait_for(lambda: "READY" in said[-1] or any("READY" in m for m in said[reload_at(said) :]))
+            ferry.write(config, alert_after="1s", watch="poll")  # no inbox is left whose events the observer could miss
+            wait_for(lambda: "docferry_part_silence_seconds observer" not in scrape(metrics), saying=ferry.log_text)
             assert ferry.stop() == 0
 
     assert sorted(told(alerts)) == [("late", False), ("late", True), ("parked", False), ("parked", True)]

@@ -1,7 +1,8 @@
-"""``docferry resume``: hold an inbox or a provider still, and let it go on."""
+"""``docferry resume``: let an inbox or a provider that was paused go on."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import click
@@ -14,6 +15,6 @@ from docferry.cli.common import config_option, load_config
 @click.argument("name")
 def command(config_path: Path | None, name: str) -> None:
     """Go on with the inbox or provider called NAME."""
-    from docferry.daemon.requests import ask_daemon
+    from docferry.daemon.pausing import pause_or_resume
 
-    click.echo(ask_daemon(load_config(config_path), {"do": "resume", "name": name})["said"])
+    click.echo(asyncio.run(pause_or_resume(load_config(config_path), {"do": "resume", "name": name})))

@@ -127,7 +127,7 @@ class Inboxes:
 
     def _may_claim(self, name: str) -> bool:
         daemon = self._daemon
-        if name in daemon.dispatcher.paused_inboxes or daemon.stopping:
+        if name in daemon.paused.inboxes or daemon.stopping:
             return False
         return shutil.disk_usage(daemon.config.state).free > MIN_FREE_BYTES
 

@@ -29,6 +29,7 @@ from docferry.daemon.claims import ClaimDesk
 from docferry.daemon.control import ControlServer
 from docferry.daemon.engine_child import EngineChild, engine_settings, until_listening
 from docferry.daemon.inboxes import Inboxes
+from docferry.daemon.pausing import Paused
 from docferry.daemon.requests import perform
 from docferry.daemon.sockets import CONTROL, engine_socket, socket_path
 from docferry.daemon.status import base_status, brief
@@ -185,9 +186,8 @@ class Daemon:
         )
         stack.push_async_callback(self._close_providers)
         self.dispatcher = Dispatcher(self.context)
-        paused = await self.ledger.recall("paused") or {"inboxes": [], "providers": []}
-        self.dispatcher.paused_inboxes |= set(paused["inboxes"])
-        self.dispatcher.paused_providers |= set(paused["providers"])
+        self.paused = await Paused.recall(self.ledger)
+        self.dispatcher.paused_providers = self.paused.providers
         self.alerts = await AlertDesk.create(self)
         self.desk = ClaimDesk(self.ledger, self.dispatcher, asyncio.get_running_loop(), self.clock)
         self.inboxes = Inboxes(self, self.desk)
@@ -400,7 +400,7 @@ class Daemon:
         for inbox in status["inboxes"]:
             inbox |= self.inboxes.facts(inbox["name"])
             inbox["documents"] = counts.get(inbox["name"], {})
-            if inbox["name"] in self.dispatcher.paused_inboxes:
+            if inbox["name"] in self.paused.inboxes:
                 inbox["state"] = "paused"
         for provider in status["providers"]:
             name = provider["name"]
@@ -418,7 +418,7 @@ class Daemon:
         }
 
     def _provider_state(self, name: str) -> str:
-        if name in self.dispatcher.paused_providers:
+        if name in self.paused.providers:
             return "paused"
         parked = self.context.services[name].gate.parked
         return f"parked: {parked.reason}" if parked is not None else "ready"
@@ -452,26 +452,12 @@ class Daemon:
 
     async def _answer_pause(self, request: Mapping[str, Json]) -> Mapping[str, Json]:
         name, pausing = request["name"], request["do"] == "pause"
-        kinds = [
-            (kind, paused)
-            for kind, known, paused in (
-                ("inbox", self.context.inboxes, self.dispatcher.paused_inboxes),
-                ("provider", self.context.services, self.dispatcher.paused_providers),
-            )
-            if name in known
-        ]
-        if not kinds:
-            raise UsageError(f"there is no inbox or provider called {name!r}")
-        for _, paused in kinds:
-            paused.add(name) if pausing else paused.discard(name)
+        said = self.paused.follow(self.config, name, pausing=pausing)
         if not pausing and name in self.context.services:
             self.context.services[name].gate.try_now(self.clock.now())
-        await self.ledger.remember(
-            "paused",
-            {"inboxes": sorted(self.dispatcher.paused_inboxes), "providers": sorted(self.dispatcher.paused_providers)},
-        )
+        await self.paused.remember(self.ledger)
         self.dispatcher.wake()
-        return {"said": f"{' and '.join(kind for kind, _ in kinds)} {name} {'paused' if pausing else 'goes on'}"}
+        return {"said": said}
 
     async def _answer_reload(self, request: Mapping[str, Json]) -> Mapping[str, Json]:
         said = await self._take_over()

@@ -25,7 +25,7 @@ def status_line(daemon: Daemon) -> str:
         "parked": [f"{name} {parked.reason}" for name, parked in parked_providers(daemon).items()],
         "offline": list(daemon.inboxes.offline()),
         "without outbox": list(dispatcher.outbox_trouble),
-        "paused": sorted(dispatcher.paused_inboxes | dispatcher.paused_providers),
+        "paused": sorted(daemon.paused.inboxes | daemon.paused.providers),
     }
     parts += [f"{len(names)} {what}: {'; '.join(names)}" for what, names in troubles.items() if names]
     if ledger_trouble(daemon) is not None:

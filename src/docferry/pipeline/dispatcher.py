@@ -54,7 +54,6 @@ class Dispatcher:
         self.proven_outboxes: set[str] = set()  # by inbox: those that have taken something in this run
         self.ledger_trouble: LedgerError | None = None  # why nothing can be recorded at present
         self.paused_providers: set[str] = set()
-        self.paused_inboxes: set[str] = set()
         self.last_turn_at = context.clock.elapsed()
         self._places: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
