@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
 FENCE = re.compile(r"<!-- (executed|checked) by tests/docs/test_readme\.py -->\n```\w+\n(.*?)```", re.DOTALL)
 EXAMPLES = {kind: [text for found, text in FENCE.findall(README) if found == kind] for kind in ("executed", "checked")}
+STORY = README.partition("$ journalctl -o cat ")[2].partition("```")[0].splitlines()[1:]
+TIME_AND_LEVEL = len("2026-01-01 00:00:00.000 WARNING ")
 
 
 def test_readme_has_examples_of_both_kinds() -> None:
@@ -40,6 +42,19 @@ def test_shell_example_does_what_it_says(tmp_path: Path, script: str) -> None:
     assert done.returncode == 0, done.stderr
     assert "Notes of the quay meeting" in done.stdout
     assert "delivered" in done.stdout
+    story = [line[TIME_AND_LEVEL:] for line in done.stderr.splitlines() if " document=" in line]
+    assert [shape(line) for line in story] == [shape(line, of=told) for line, told in zip(STORY, story, strict=True)]
+
+
+def shape(line: str, of: str | None = None) -> tuple[str, list[str]]:
+    """A log line's sentence and the names of its fields; what README leaves out ("…") is taken from ``of``."""
+    sentence, _, fields = line.partition(" document=")
+    shown = re.findall(r"(\w+)=", f"document={fields}")
+    if of is not None and "…" in line:
+        whole = shape(of)[1]
+        assert set(shown) <= set(whole)
+        return sentence, whole
+    return sentence, shown
 
 
 @pytest.mark.parametrize("text", EXAMPLES["checked"])
