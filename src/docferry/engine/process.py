@@ -109,6 +109,7 @@ def worker_environment(variables: Mapping[str, str], scratch: Path, threads: int
         "OMP_NUM_THREADS": str(threads),  # workers share the cores instead of fighting for them
         "OPENBLAS_NUM_THREADS": str(threads),
         "MALLOC_ARENA_MAX": "2",
+        "MALLOC_MMAP_THRESHOLD_": str(8 * 1024 * 1024),  # what recognition needs for a moment goes back at once
         "DO_NOT_TRACK": "1",
         "HF_HUB_OFFLINE": "1",
     }

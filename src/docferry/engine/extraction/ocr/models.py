@@ -34,7 +34,13 @@ def load_engine(threads: int) -> Any:
     except ImportError as error:
         raise OcrUnavailable(MISSING) from error
     folder = Path(rapidocr.__file__).parent / "models"
-    engine = rapidocr.RapidOCR(params={"Global.log_level": "critical", "Global.return_word_box": True})
+    engine = rapidocr.RapidOCR(
+        params={
+            "Global.log_level": "critical",
+            "Global.return_word_box": True,
+            "Rec.rec_batch_num": 1,  # in batches each line costs as much as the longest one
+        }
+    )
     with flag_override(engine.cfg, "allow_objects", True):
         for part, name in MODELS.items():
             engine.cfg[part].session = open_model(folder / name, threads)
