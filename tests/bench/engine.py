@@ -17,13 +17,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
+sys.path[:1] = [str(ROOT / "tests"), str(ROOT / "src")]  # not this folder, where ``engine`` would be this very file
 
 from bench.reading.figures import Figure, Setting  # noqa: E402
 
 
 def parts() -> dict[str, Callable[[Setting], list[Figure]]]:
-    from bench.reading import damage, digital, scans
+    from bench.reading import damage, digital, scans, service
 
     return {
         "digital": digital.structure,
@@ -35,6 +35,9 @@ def parts() -> dict[str, Callable[[Setting], list[Figure]]]:
         "languages": scans.languages,
         "overhead": scans.overhead,
         "damage": damage.random_damage,
+        "http": service.through_http,
+        "one page": service.one_page,
+        "memory": service.memory,
     }
 
 
