@@ -1,16 +1,25 @@
-"""What understanding may use and may refuse, in terms of tasks."""
+"""What understanding may use and may refuse, in terms of tasks.
+
+Understanding is imported where it is used: loading it costs more than the rest of a worker, and most documents are
+extracted without being asked anything.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from docferry.engine.tasks import Task, TaskFailed
-from docferry.engine.understanding import LanguageModel, LanguageModelError, SchemaRefused
+
+if TYPE_CHECKING:
+    from docferry.engine.understanding import LanguageModel
 
 
 def language_model(task: Task) -> LanguageModel | None:
     """The configured model, None if there is none."""
+    from docferry.engine.understanding import LanguageModel
+
     llm = task.llm
     return LanguageModel(llm["url"], llm["model"], llm["key"]) if llm else None
 
@@ -18,6 +27,8 @@ def language_model(task: Task) -> LanguageModel | None:
 @contextmanager
 def understanding() -> Iterator[None]:
     """Refused schemas and failing models become the task's failure."""
+    from docferry.engine.understanding import LanguageModelError, SchemaRefused
+
     try:
         yield
     except SchemaRefused as error:

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from docferry.engine import render
 from docferry.engine.extraction import sniff
@@ -16,15 +16,9 @@ from docferry.engine.extraction.options import ReadOptions
 from docferry.engine.languagemodel import language_model, understanding
 from docferry.engine.nanonets.options import JsonKind
 from docferry.engine.tasks import InputFile, Json, Result, Task, TaskFailed, count_pages, read
-from docferry.engine.understanding import (
-    SchemaAnswer,
-    Topic,
-    answer_instructions,
-    classify_pages,
-    extract_fields,
-    extract_schema,
-)
-from docferry.engine.understanding import chat as ask
+
+if TYPE_CHECKING:
+    from docferry.engine.understanding import SchemaAnswer
 
 FREE_MESSAGE = "custom_instructions have no effect on {}: no language model is configured"
 
@@ -45,6 +39,8 @@ def extract(task: Task) -> Result:
 def markdown(task: Task, document: Document, options: Json, warnings: list[str]) -> Json:
     text = render.to_markdown(document, page_headers=True)
     if options["instructions"]:
+        from docferry.engine.understanding import answer_instructions
+
         with understanding():
             mode = options["prompt_mode"]
             answer = answer_instructions(document, text, options["instructions"], mode, language_model(task))
@@ -89,6 +85,8 @@ def json_content(task: Task, document: Document, options: Json, warnings: list[s
 
 
 def named_values(task: Task, document: Document, kind: JsonKind, options: Json) -> SchemaAnswer:
+    from docferry.engine.understanding import extract_fields, extract_schema
+
     with understanding():
         if kind is JsonKind.FIELDS and not options["instructions"]:
             return extract_fields(document, options["json_value"], language_model(task))
@@ -131,6 +129,8 @@ MAKERS = {"markdown": markdown, "html": html, "json": json_part, "csv": csv}
 
 def classify(task: Task) -> Result:
     """A file's classification, page by page."""
+    from docferry.engine.understanding import Topic, classify_pages
+
     started_at = time.monotonic()
     document = read(task, task.document, ReadOptions())
     categories = [Topic(entry["name"], entry["description"]) for entry in task.request["categories"]]
@@ -159,6 +159,8 @@ def classify(task: Task) -> Result:
 
 def chat(task: Task) -> Result:
     """A completion of the configured model. Documents in the messages are shown to it as Markdown."""
+    from docferry.engine.understanding import chat as ask
+
     llm = language_model(task)
     if llm is None:
         raise TaskFailed("GENERAL_403", "no language model is configured for this engine (engine.llm)")

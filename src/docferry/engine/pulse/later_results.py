@@ -13,7 +13,6 @@ from docferry.engine.pulse.options import SchemaConfig, SplitConfig, TablesConfi
 from docferry.engine.pulse.sourced import SourcedDocument, joined, sourced, with_pages
 from docferry.engine.pulse.tables import tables_output
 from docferry.engine.tasks import Json, Result, Saved, Task, TaskFailed, load_extraction
-from docferry.engine.understanding import Topic, extract_schema, split_pages
 
 
 def split(task: Task) -> Result:
@@ -27,6 +26,8 @@ def split(task: Task) -> Result:
 
 
 def topic_pages(task: Task, document: Document, config: SplitConfig) -> dict[str, list[int]]:
+    from docferry.engine.understanding import Topic, split_pages
+
     topics = [Topic(topic.name, topic.description) for topic in config.split_input]
     with understanding():
         return split_pages(document, topics, language_model(task))
@@ -111,6 +112,8 @@ def schema_output(task: Task, source: SourcedDocument, config: SchemaConfig) -> 
 
 
 def values_by_schema(task: Task, document: Document, wanted: Json, prompt: str | None) -> tuple[Json, list[str]]:
+    from docferry.engine.understanding import extract_schema
+
     with understanding():
         answer = extract_schema(document, wanted, prompt=prompt, llm=language_model(task))
     return {"values": answer.values, "citations": answer.citations, "scores": answer.scores}, list(answer.warnings)

@@ -6,12 +6,13 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from docferry.engine.understanding.answers import Json
 from docferry.engine.understanding.llm.errors import LanguageModelError
+
+if TYPE_CHECKING:
+    import httpx
 
 _CONNECT_TIMEOUT_S = 10.0
 _MAX_SHOWN = 200
@@ -45,6 +46,8 @@ def complete(
 
     Redirects are not followed: they could carry the key and the document to another host.
     """
+    import httpx  # here, since nearly all workers live without a model
+
     body: dict[str, Any] = {"model": llm.model, "messages": list(messages), "stream": False, **(options or {})}
     if wants_json:
         body |= {"response_format": {"type": "json_object"}, "temperature": 0}
