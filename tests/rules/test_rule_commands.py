@@ -29,6 +29,8 @@ RULES = (
 
 class TestCheck:
     def test_says_what_was_read(self, tmp_path: Path) -> None:
+        for name in ("inbox", "outbox", "archive", "failed"):
+            (tmp_path / name).mkdir()
         done = docferry("check", "-c", write(tmp_path, VALID))
 
         assert (done.returncode, done.stderr) == (0, "")
@@ -46,6 +48,19 @@ class TestCheck:
         as_json = docferry("check", "-c", path, "--json")
         assert as_json.returncode == 2
         assert len(json.loads(as_json.stdout)["problems"]) == 2
+
+    def test_says_what_a_start_would_be_refused_for(self, tmp_path: Path) -> None:
+        path = write(tmp_path, VALID.replace("./outbox", "./inbox/results"))
+
+        missing = docferry("check", "-c", path)
+        assert missing.returncode == 0  # rules may be checked where no documents are
+        assert missing.stderr.startswith(f"not ready to run here: inboxes.scans.path: {tmp_path}/inbox does not exist")
+
+        for name in ("inbox/results", "archive", "failed"):
+            (tmp_path / name).mkdir(parents=True)
+        nested = docferry("check", "-c", path)
+        assert (nested.returncode, nested.stdout) == (2, "")
+        assert f"inboxes.scans.outbox: {tmp_path}/inbox/results lies inside the inbox scans" in nested.stderr
 
     def test_runs_the_rules_own_tests(self, tmp_path: Path) -> None:
         write(tmp_path, (SAMPLES / "notes.txt").read_bytes(), "samples/notes.txt")

@@ -28,11 +28,11 @@ def command(config_path: Path | None, as_json: bool, replay_count: int | None) -
     """
     try:
         config = load_config(config_path)
+        from docferry.cli.checking import report
+
+        raise SystemExit(report(config, replay_count, as_json))
     except ConfigError as error:
         if not as_json:
             raise
         print_json({"ok": False, "problems": error.problems})
         raise SystemExit(ExitCode.USAGE) from error
-    from docferry.cli.checking import report
-
-    raise SystemExit(report(config, replay_count, as_json))

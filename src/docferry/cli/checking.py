@@ -11,7 +11,9 @@ import click
 
 from docferry.cli.common import counted, print_json
 from docferry.config import Config
-from docferry.errors import ExitCode
+from docferry.config.folders import folders_of
+from docferry.daemon.service import folder_problems
+from docferry.errors import ConfigError, ExitCode
 from docferry.ledger.reading import LedgerReader
 from docferry.models import display
 from docferry.rules.facts import FactReader
@@ -20,12 +22,21 @@ from docferry.rules.selftest import TestResult, run_tests
 
 
 def report(config: Config, replay_count: int | None, as_json: bool) -> ExitCode:
-    """Runs what was asked for, prints it, and gives the exit code."""
+    """Runs what was asked for, prints it, and gives the exit code.
+
+    ConfigError when the folders lie where a start would be refused. Folders that are missing are only said: rules may
+    be checked where documents will never be.
+    """
+    unready = folder_problems(config)
+    if unready and all(folder.exists() for inbox in config.inboxes for _, folder in folders_of(inbox)):
+        raise ConfigError(unready)
     results, replayed = asyncio.run(_run(config, replay_count))
     failed = any(result.faults for result in results)
     if as_json:
-        print_json(_as_json(config, results, replayed))
+        print_json({**_as_json(config, results, replayed), "folders": unready})
     else:
+        for line in unready:
+            click.echo(f"not ready to run here: {line}", err=True)
         _print(config, results, replayed)
     return ExitCode.FAILED if failed else ExitCode.OK
 

@@ -41,7 +41,8 @@ def check_folders(config: Config, known: Collection[Path] = ()) -> list[str]:
     return [*_nested(config, mounts), *_shared(config, mounts), *_network(config.state, mounts), *_files(config)]
 
 
-def _folders(inbox: InboxConfig) -> Iterator[tuple[str, Path]]:
+def folders_of(inbox: InboxConfig) -> Iterator[tuple[str, Path]]:
+    """The folders of an inbox that must be there, each with its key."""
     yield "path", inbox.path
     for name in _TARGETS:
         folder = getattr(inbox, name)
@@ -51,7 +52,7 @@ def _folders(inbox: InboxConfig) -> Iterator[tuple[str, Path]]:
 
 def _missing(config: Config, known: Collection[Path]) -> Iterator[str]:
     for inbox in config.inboxes:
-        for name, folder in _folders(inbox):
+        for name, folder in folders_of(inbox):
             if folder in known and not os.path.lexists(folder):
                 continue
             reads_only = name == "path" and inbox.claim == "leave"
@@ -92,7 +93,7 @@ def _nested(config: Config, mounts: Sequence[Mount]) -> Iterator[str]:
     for inbox in config.inboxes:
         place = places[inbox.name]
         for owner in config.inboxes:
-            for name, folder in _folders(owner):
+            for name, folder in folders_of(owner):
                 if name != "path":
                     yield from _overlap(place, inbox, locate(folder, mounts), f"inboxes.{owner.name}.{name}", folder)
         if locate(config.state, mounts).is_within(place):
@@ -111,7 +112,7 @@ def _shared(config: Config, mounts: Sequence[Mount]) -> Iterator[str]:
     named = [
         (f"inboxes.{inbox.name}.{name}", folder)
         for inbox in config.inboxes
-        for name, folder in _folders(inbox)
+        for name, folder in folders_of(inbox)
         if name != "path"
     ]
     for (one, first), (other, second) in combinations(named, 2):

@@ -64,12 +64,12 @@ FOLDERS_TIMEOUT_S = 10.0
 def run(config: Config, *, once: bool) -> ExitCode:
     """Runs until stopped (or, with ``once``, until nothing is left) and returns the exit code."""
     logs.configure(format=config.log.format, level=config.log.level, names=config.log.names)
-    if problems := _folder_problems(config):
+    if problems := folder_problems(config):
         raise ConfigError(problems)
     return asyncio.run(_until_ended(Daemon(config, SystemClock(), once=once)))
 
 
-def _folder_problems(config: Config) -> list[str]:
+def folder_problems(config: Config) -> list[str]:
     """What is wrong with the folders; nothing where a share hangs, which must hold up its own inbox only."""
     found: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
     known = known_folders(config.state)
