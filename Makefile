@@ -20,6 +20,9 @@ run: $(VENV)/.installed $(RUN)/docferry.yaml  ## install if needed, start the da
 	  'Results appear in     $(CURDIR)/$(RUN)/outbox' \
 	  'Try it from another terminal:' \
 	  '    cp $(CURDIR)/config/samples/report.pdf $(CURDIR)/$(RUN)/inbox/' \
+	  'Ask it there:' \
+	  '    cd $(CURDIR)/$(RUN) && PATH="$(CURDIR)/$(BIN):$$PATH"' \
+	  '    docferry status' \
 	  'Ctrl-C stops it.' ''
 	@exec $(BIN)/docferry run -c $(RUN)/docferry.yaml
 
@@ -59,10 +62,11 @@ clean:  ## remove what was installed and built here, not your documents
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(RUN)/docferry.yaml: | $(VENV)/.installed
-	$(BIN)/docferry init $(RUN)
+	@$(BIN)/docferry init $(RUN) > /dev/null
 
 # Editable, so that an edit of the source is what runs.
 $(VENV)/.installed: pyproject.toml .constraints.txt | $(VENV)/bin/python
+	@echo 'Installing docferry and its engine into $(VENV), once; this takes a minute or two.'
 	$(BIN)/python -m pip install --quiet --editable '.[engine,metrics,alerts]' --constraint .constraints.txt
 	touch $@
 
