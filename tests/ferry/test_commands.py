@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -194,3 +196,55 @@ def test_backup_is_a_whole_ledger_and_never_overwrites(tmp_path: Path) -> None:
     copy.rename(ferry.state / "ledger.sqlite")
     assert [entry["state"] for entry in ferry.ask("jobs")] == ["delivered"]
     assert json.loads(ferry.command("audit", "--json").stdout)["ok"]
+
+
+@pytest.mark.parametrize("dialect", ["pulse", "nanonets"])
+def test_explain_shows_the_very_requests_that_are_sent(tmp_path: Path, dialect: str) -> None:
+    steps: dict[str, list[Any]] = {
+        "pulse": [
+            {
+                "extract": {
+                    "pages": "1",
+                    "customPrompt": "for {customer}",
+                    "extensions": {"chunking": {"chunkTypes": ["page"], "chunkSize": 900}},
+                }
+            },
+            {"schema": {"schema_config": {"input_schema": {"type": "object", "properties": {"name": {}}}}}},
+        ],
+        "nanonets": [{"extract": {"output_format": ["markdown", "json"], "json_options": ["total", "{customer}"]}}],
+    }
+    when = {"type": "text/plain", "regex": "^(?P<customer>[^/]+)/"}
+    with FakeProvider(dialect, {"key": "k-1"}) as fake:
+        provider = {"dialect": dialect, "url": fake.url, "key": {"env": "A_KEY"}}
+        rules = [{"name": "all", "when": when, "provider": "peer", "mode": "async", "steps": steps[dialect]}]
+        ferry = Ferry(tmp_path, {"providers": {"peer": provider}, "rules": rules})
+        dropped = ferry.drop(SAMPLES / "notes.txt", "acme/notes.txt")
+        done = docferry("explain", "-c", ferry.config, "--json", dropped)
+        assert done.returncode == 0, done.stderr
+        os.environ["A_KEY"] = "k-1"
+        try:
+            assert ferry.run_once().returncode == 0, ferry.log_text()
+        finally:
+            del os.environ["A_KEY"]
+        sent = fake.stats()["submissions"]
+        [document] = ferry.documents()
+
+    requests = json.loads(done.stdout)[0]["requests"]
+    assert len(requests) == len(sent) == len(steps[dialect])
+    for index, (told, made) in enumerate(zip(requests, sent, strict=True)):
+        assert told["mode"] == made["mode"]
+        key = dict(told["headers"]).get("idempotency-key", "").replace("0" * 16, document.id)
+        assert key in ("", made["idempotency_key"])
+        fields = {name: value for name, value in told["fields"] if name not in ("file", "extraction_id")}
+        got = {name: value for name, value in made["fields"].items() if name not in ("file", "extraction_id")}
+        assert {name: _plain(value) for name, value in fields.items()} == {
+            name: _plain(value) for name, value in got.items()
+        }, index
+
+
+def _plain(value: object) -> object:
+    """A field's value whichever way it travelled: as JSON inside a form, or in a body that is JSON."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
