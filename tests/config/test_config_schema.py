@@ -28,6 +28,27 @@ def _faults(text: str) -> list[str]:
     return [error.json_path for error in VALIDATOR.iter_errors(data)]
 
 
+def test_defaults_are_shown_as_they_would_be_written() -> None:
+    properties = {
+        f"{name}.{key}": node
+        for name, model in config_schema()["$defs"].items()
+        for key, node in model.get("properties", {}).items()
+    }
+    wanted = {
+        "InboxConfig.settle": "2 s",
+        "InboxConfig.alert_after": "30 min",
+        "ProviderConfig.job_timeout": "2 h",
+        "ProviderConfig.concurrency": 8,
+        "ProviderConfig.max_answer": "500 MB",
+        "LimitsConfig.memory": "1 GB",
+        "LimitsConfig.pages": 5000,
+    }
+    assert {name: properties[name]["default"] for name in wanted} == wanted
+    for name, node in properties.items():
+        if "default" in node:
+            assert Draft202012Validator(node).is_valid(node["default"]), name
+
+
 def test_the_schemas_are_sound() -> None:
     Draft202012Validator.check_schema(config_schema())
     Draft202012Validator.check_schema(rules_schema())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from docferry.config.models import ConfigFile, RulesFile
+from docferry.config.units import size_text, time_text
+from docferry.config.values import UNIT
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -29,11 +32,22 @@ def _completed(schema: dict[str, Any], title: str) -> dict[str, Any]:
 
 
 def _tidied(node: Any) -> Any:
-    """``node`` without what only the code needs: generated titles, and defaults in code's units."""
-    if isinstance(node, dict):
-        return {key: _tidied(value) for key, value in node.items() if not _is_noise(key, value)}
-    return [_tidied(item) for item in node] if isinstance(node, list) else node
+    """``node`` without what only the code needs: generated titles, and defaults in other units than YAML's."""
+    if isinstance(node, list):
+        return [_tidied(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    written = _WRITTEN.get(node.get(UNIT), lambda value: value)
+    tidied = {key: _tidied(value) for key, value in node.items() if not _is_noise(key, value)}
+    if "default" in tidied:
+        tidied["default"] = written(tidied["default"])
+    return tidied
+
+
+_WRITTEN: dict[Any, Callable[[Any], Any]] = {"time": time_text, "size": size_text}
 
 
 def _is_noise(key: str, value: Any) -> bool:
-    return (key == "title" and isinstance(value, str)) or (key == "default" and not isinstance(value, bool | str))
+    if key == "default":
+        return not isinstance(value, bool | str | int | float)
+    return key == UNIT or (key == "title" and isinstance(value, str))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,6 +53,21 @@ def size_bytes(value: object) -> int:
     if unit and factor is None:
         raise ValueError(WANTED_SIZE)
     return round(amount * (factor or 1))
+
+
+def time_text(seconds: float) -> str:
+    """``600`` as ``10 min``: in the largest unit of which it is a whole number."""
+    return _in_units(seconds, (("h", 3600), ("min", 60), ("s", 1)))
+
+
+def size_text(size_bytes: int) -> str:
+    """``20000000`` as ``20 MB``: in the largest unit of which it is a whole number."""
+    return _in_units(size_bytes, (("GB", 10**9), ("MB", 10**6), ("kB", 10**3), ("B", 1)))
+
+
+def _in_units(amount: float, units: Sequence[tuple[str, int]]) -> str:
+    unit, factor = next(((unit, factor) for unit, factor in units if amount % factor == 0 and amount), units[-1])
+    return f"{amount / factor:g} {unit}"
 
 
 def _split(value: object, wanted: str) -> tuple[float, str]:

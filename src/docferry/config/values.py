@@ -16,6 +16,8 @@ from docferry.config.problems import found
 from docferry.config.units import Comparison, Rate
 from docferry.config.yamlsource import OldNumber
 
+UNIT = "x-unit"  # in a JSON Schema: what a number in code is written as in YAML; not shown
+
 _REGEX_LIMIT = 4000
 _NAME = re.compile(r"\w[\w .@+-]{0,62}\w|\w")
 _EXTENSION = re.compile(r"\.?[A-Za-z0-9]{1,5}")
@@ -190,6 +192,7 @@ Duration = Annotated[
         {
             "anyOf": [{"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*[A-Za-z]+\s*$"}, {"const": 0}],
             "examples": ["2s", "1.5 s", "10 min", "7 days"],
+            UNIT: "time",
         }
     ),
 ]
@@ -204,6 +207,7 @@ Size = Annotated[
                 {"type": "integer", "minimum": 0},
             ],
             "examples": ["500 kB", "20 MB", "1 GiB"],
+            UNIT: "size",
         }
     ),
 ]
