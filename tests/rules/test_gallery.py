@@ -1,13 +1,17 @@
 """Every configuration of the gallery is checked, tested by its own tests, and run with the engine.
 
-The services are replaced by the engine, which speaks both of their APIs; nothing else is changed.
+The services are replaced by the engine, which speaks both of their APIs; nothing else is changed. One engine serves
+them all, so that its workers start and load their models once; where a configuration names the embedded engine, it
+has its own.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,12 +134,24 @@ def test_it_is_right_and_its_own_tests_pass(tmp_path: Path, name: str) -> None:
     assert len(answer["tests"]) >= 2
 
 
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an engine that runs while the tests of this file do."""
+    state = tmp_path_factory.mktemp("engine")
+    command = [sys.executable, "-m", "docferry", "engine", "--port", "0", "--workers", "1", "--state", str(state)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield next(line.split()[-1] for line in process.stdout if "listening on" in line)
+        finally:
+            process.terminate()
+
+
 @pytest.mark.parametrize("name", ALL)
-def test_it_does_with_the_engine_what_it_says(tmp_path: Path, name: str) -> None:
+def test_it_does_with_the_engine_what_it_says(tmp_path: Path, engine: str, name: str) -> None:
     ferry = Ferry(tmp_path)
-    ferry.config.write_text(
-        yaml.safe_dump(_with_engine(yaml.safe_load((GALLERY / f"{name}.yaml").read_text())), sort_keys=False)
-    )
+    config = _with_engine(yaml.safe_load((GALLERY / f"{name}.yaml").read_text()), engine)
+    ferry.config.write_text(yaml.safe_dump(config, sort_keys=False))
     expected = RUNS[name](ferry)
 
     done = ferry.run_once()
@@ -148,8 +164,10 @@ def test_it_does_with_the_engine_what_it_says(tmp_path: Path, name: str) -> None
         assert json.loads(path.read_bytes())["rule"]
 
 
-def _with_engine(config: dict[str, Any]) -> dict[str, Any]:
-    providers = {key: {"dialect": one["dialect"], "engine": "embedded"} for key, one in config["providers"].items()}
+def _with_engine(config: dict[str, Any], engine: str) -> dict[str, Any]:
+    embedded = all("engine" in one for one in config["providers"].values())
+    where = {"engine": "embedded"} if embedded else {"url": engine, "idempotent": True}
+    providers = {key: {"dialect": one["dialect"], **where} for key, one in config["providers"].items()}
     inboxes = [{**inbox, "settle": "0.2s"} for inbox in config["inboxes"]]
     return {**config, "state": "./state", "providers": providers, "inboxes": inboxes}
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from commands import docferry
 from config.work import VALID, write
 from daemons import SAMPLES, Ferry, wait_for
 from docferry.daemon.control import ask
 from docferry.daemon.sockets import CONTROL, socket_path
 from docferry.rules.reload import ConfigWatcher
+from peers.fake_provider import FakeProvider
 
 RULE = "rules: [{name: extra, when: {name: x}, provider: local}]"
 
@@ -110,24 +112,28 @@ def _status(ferry: Ferry) -> Any:
 
 def test_an_edit_takes_effect_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
     good = {"name": "everything", "provider": "local", "deliver": {"formats": ["markdown"]}}
-    with Ferry(tmp_path, {"rules": [good]}).start() as ferry:
-        (tmp_path / "rules.d").mkdir()
-        (tmp_path / "rules.d" / "a.yaml").write_text("rules: [{name: broken, provder: local}]")
-        wait_for(lambda: "provder" in str(_status(ferry)), saying=ferry.log_text)
-        assert ferry.command("check").returncode == 2
-        assert "rules.d/a.yaml:1:24: rules[0].provder: unknown key provder" in ferry.command("check").stderr
-        shutil.copy(SAMPLES / "notes.txt", ferry.inbox / "before.txt")
-        wait_for((ferry.outbox / "before.txt.receipt.json").exists, saying=ferry.log_text)
+    rules = tmp_path / "rules.d" / "a.yaml"
+    with FakeProvider("pulse", {}) as fake:
+        providers = {"local": {"dialect": "pulse", "url": fake.url}}
+        with Ferry(tmp_path, {"providers": providers, "rules": [good]}).start() as ferry:
+            rules.parent.mkdir()
+            rules.write_text("rules: [{name: broken, provder: local}]")
+            wait_for(lambda: "provder" in str(_status(ferry)), saying=ferry.log_text)
+            done = docferry("check", "-c", ferry.config)
+            assert done.returncode == 2
+            assert "rules.d/a.yaml:1:24: rules[0].provder: unknown key provder" in done.stderr
+            ferry.drop(SAMPLES / "notes.txt", "before.txt")
+            ferry.wait_for_ended(1)
 
-        mended = "{name: by name, when: {name: 'aft*'}, provider: local, deliver: {formats: [json]}}"
-        (tmp_path / "rules.d" / "a.yaml").write_text(f"rules: [{mended}]")
-        wait_for(lambda: "provder" not in str(_status(ferry)), saying=ferry.log_text)
-        shutil.copy(SAMPLES / "notes.txt", ferry.inbox / "after.txt")
-        wait_for((ferry.outbox / "after.txt.receipt.json").exists, saying=ferry.log_text)
+            mended = "{name: by name, when: {name: 'aft*'}, provider: local, deliver: {formats: [json]}}"
+            rules.write_text(f"rules: [{mended}]")
+            wait_for(lambda: "provder" not in str(_status(ferry)), saying=ferry.log_text)
+            ferry.drop(SAMPLES / "notes.txt", "after.txt")
+            (before, after) = sorted(ferry.wait_for_ended(2), key=lambda document: document.path, reverse=True)
 
-        outputs = {path.name for path in ferry.outbox.iterdir() if not path.name.startswith(".")}
-        assert outputs == {"before.txt.md", "before.txt.receipt.json", "after.txt.json", "after.txt.receipt.json"}
-        (before, after) = sorted(ferry.documents(), key=lambda document: document.path, reverse=True)
-        assert (before.plan.rule, after.plan.rule) == ("everything", "by name")
-        assert before.plan.rules_hash != after.plan.rules_hash
-        assert ferry.stop() == 0
+    outputs = {path.name for path in ferry.outbox.iterdir() if not path.name.startswith(".")}
+    assert outputs == {"before.txt.md", "before.txt.receipt.json", "after.txt.json", "after.txt.receipt.json"}
+    assert before.plan is not None
+    assert after.plan is not None
+    assert (before.plan.rule, after.plan.rule) == ("everything", "by name")
+    assert before.plan.rules_hash != after.plan.rules_hash
