@@ -153,7 +153,7 @@ def test_cancel_tells_the_provider_and_puts_the_original_away(tmp_path: Path) ->
         assert ended.state == "canceled"
         assert len(fake.stats()["cancels"]) == 1
         assert (ferry.failed / "notes.txt").exists()
-        again = ferry.command("cancel", document.id)
+        again = docferry("cancel", "-c", ferry.config, document.id)
         assert again.returncode == 1
         assert "has ended already" in again.stderr
 
@@ -170,7 +170,7 @@ def test_file_moved_from_failed_back_into_the_inbox_is_a_new_document(tmp_path: 
 
 def test_pause_and_resume_an_inbox(tmp_path: Path) -> None:
     with FakeProvider("pulse", {}) as fake, Ferry(tmp_path, fake_config(fake)).start() as ferry:
-        assert "paused" in ferry.command("pause", "scans").stdout
+        assert "paused" in docferry("pause", "-c", ferry.config, "scans").stdout
         ferry.drop(SAMPLES / "notes.txt")
         wait_for(lambda: ferry.ask("status")["inboxes"][0]["waiting_files"], saying=ferry.log_text)
         assert ferry.ask("status")["inboxes"][0]["state"] == "paused"
@@ -189,13 +189,13 @@ def test_backup_is_a_whole_ledger_and_never_overwrites(tmp_path: Path) -> None:
         ferry.wait_for_ended(1)
         copy = tmp_path / "copy" / "ledger.sqlite"
         copy.parent.mkdir()
-        assert ferry.command("backup", str(copy)).returncode == 0
-        assert ferry.command("backup", str(copy)).returncode == 2
+        assert docferry("backup", "-c", ferry.config, copy).returncode == 0
+        assert docferry("backup", "-c", ferry.config, copy).returncode == 2
         assert ferry.stop() == 0
     ferry.state.joinpath("ledger.sqlite").unlink()
     copy.rename(ferry.state / "ledger.sqlite")
     assert [entry["state"] for entry in ferry.ask("jobs")] == ["delivered"]
-    assert json.loads(ferry.command("audit", "--json").stdout)["ok"]
+    assert ferry.ask("audit")["ok"]
 
 
 @pytest.mark.parametrize("dialect", ["pulse", "nanonets"])
