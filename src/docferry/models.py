@@ -114,6 +114,7 @@ class Plan:
     fallback_provider: str | None = None
     fallback_after_s: float = 900.0
     job_timeout_s: float | None = None
+    links: bool | None = None  # link files are sent by the address in them; None: as the inbox says
 
     def to_json(self) -> dict[str, Json]:
         return asdict(self)

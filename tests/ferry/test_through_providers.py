@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import plistlib
+import socket
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -182,17 +183,106 @@ def test_synchronous_call_that_is_refused_for_its_pages_becomes_a_job(tmp_path: 
         ("lease.webloc", plistlib.dumps({"URL": "https://example.com/lease.pdf"})),
     ],
 )
-def test_link_file_is_submitted_by_its_address_where_the_inbox_takes_links(
+def test_link_file_is_submitted_by_its_address_where_the_rule_takes_links(
     tmp_path: Path, name: str, content: bytes
 ) -> None:
     with FakeProvider("pulse", {}) as fake:
-        ferry = Ferry(tmp_path, pulse(fake, {"mode": "auto"}), links=True)
+        ferry = Ferry(tmp_path, pulse(fake, {"mode": "auto", "links": True}))
         ferry.drop(content, name)
         assert ferry.run_once().returncode == 0
         [submission] = fake.accepted()
         assert submission.fields["fileUrl"] == "https://example.com/lease.pdf"
         assert (submission.mode, submission.upload_name) == ("async", "")  # nobody knows how long it is
     check_all_ended(ferry, [content])
+
+
+def test_every_other_end_of_a_job(tmp_path: Path) -> None:
+    """Cancelled elsewhere in both spellings, expired, never ending and so told to stop: each with its reason."""
+    fates = ["canceled", "cancelled", "expired", "processing"]
+    faults = [{"on": "submit", "do": "job", "status": fate, "match": f"is-{fate}-", "times": 1} for fate in fates]
+    with FakeProvider("pulse", {"faults": faults}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake, {"job_timeout": "3s"}))
+        for fate in fates:
+            ferry.drop(f"is-{fate}-".encode(), f"{fate}.txt")
+        assert ferry.run_once().returncode == 1
+        assert len(fake.stats()["cancels"]) == 1
+    documents = {document.path.removesuffix(".txt"): document for document in ferry.documents()}
+    assert [documents[fate].state.value for fate in fates] == ["canceled", "canceled", "failed", "failed"]
+    assert "cancelled at the provider" in (documents["cancelled"].error or "")
+    assert "charge" in (documents["expired"].error_hint or "")
+    assert "did not end within 3 s" in (documents["processing"].error or "")
+
+
+def test_cancel_without_a_cancel_call_says_that_the_job_runs_on_and_is_paid_for(tmp_path: Path) -> None:
+    with FakeProvider("nanonets", {"job_s": 600}) as fake:
+        rule = {"steps": [{"extract": {"output_format": ["markdown"]}}]}
+        with Ferry(tmp_path, pulse(fake, rule)).start() as ferry:
+            ferry.drop(LETTER, "letter.txt")
+            [document] = wait_for(lambda: ferry.documents("waiting"), saying=ferry.log_text)
+            ferry.command("cancel", document.id)
+            [ended] = ferry.wait_for_ended(1)
+    assert ended.state == "canceled"
+    assert "runs on and is paid for" in (ended.error or "")
+
+
+def test_what_a_job_cost_and_what_the_provider_said_is_in_why_and_receipt(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {"credits": 3, "pages": 2, "headers": {"Sunset": "Sat, 1 May 2027"}}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake))
+        for name in ("a.txt", "b.txt"):
+            ferry.drop(LETTER + name.encode(), name)
+        done = ferry.run_once()
+    assert done.stderr.count("will go away") == 1  # once, however many answers say so
+    for receipt in ferry.receipts().values():
+        [step] = receipt["steps"]
+        assert (receipt["credits"], receipt["pages"]) == (3, 2)
+        assert any("will go away" in warning for warning in receipt["warnings"])
+        assert step["notes"]["plan_info"]["tier"] == "trial"
+    why = ferry.command("why", "a.txt").stdout
+    assert all(words in why for words in ("credits 3", "pages 2", "will go away", "plan_info="))
+
+
+def test_cancel_during_a_synchronous_call_comes_too_late_and_says_so(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {"job_s": 3}) as fake, Ferry(tmp_path, pulse(fake, {"mode": "sync"})).start() as ferry:
+        ferry.drop(LETTER, "letter.txt")
+        [document] = wait_for(lambda: ferry.documents("submitting"), saying=ferry.log_text)
+        assert ferry.command("cancel", document.id).returncode == 0
+        [ended] = ferry.wait_for_ended(1)
+    assert (ended.state, ended.cancel_requested) == ("delivered", False)
+    assert any("too late" in warning for warning in ended.warnings)
+
+
+def test_provider_that_is_down_is_asked_how_it_is_and_no_document_is_spent_on_it(tmp_path: Path) -> None:
+    """500 to everything: after five in a row nothing is submitted any more until it answers."""
+    down = {"on": "any", "do": "status", "status": 500, "times": 0}
+    script = {"idempotent": True, "faults": [down]}
+    with FakeProvider("pulse", script) as fake, Ferry(tmp_path, pulse(fake, idempotent=True)).start() as ferry:
+        contents = [LETTER + b"%d" % number for number in range(6)]
+        for number, content in enumerate(contents):
+            ferry.drop(content, f"{number}.txt")
+        wait_for(lambda: fake.stats()["counts"].get("poll", 0) >= 1, saying=ferry.log_text)  # how are you?
+        submitted = fake.stats()["counts"]["submit"]
+        wait_for(lambda: fake.stats()["counts"].get("poll", 0) >= 2, saying=ferry.log_text)
+        assert ferry.ask("status")["trouble"]
+        assert fake.stats()["counts"]["submit"] == submitted
+        fake.script["faults"] = []
+        ferry.command("resume", "peer")
+        assert {document.state.value for document in ferry.wait_for_ended(6)} == {"delivered"}
+    check_all_ended(ferry, contents)
+
+
+def test_progress_of_an_upload_is_in_status(tmp_path: Path) -> None:
+    """The peer takes no byte more than the kernel does: nobody ever accepts the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        config = {
+            "providers": {"peer": {"dialect": "pulse", "url": f"http://127.0.0.1:{deaf.getsockname()[1]}"}},
+            "rules": [{"name": "all", "provider": "peer", "mode": "async"}],
+            "shutdown_grace": "0s",
+        }
+        with Ferry(tmp_path, config).start() as ferry:
+            ferry.drop(b"x" * 30_000_000, "large.bin")
+            uploads = wait_for(lambda: ferry.ask("status")["uploads"], saying=ferry.log_text)
+            [document] = ferry.documents("submitting")
+            assert 0 < uploads[document.id] < 30_000_000
 
 
 def test_large_result_is_fetched_once_and_delivered(tmp_path: Path) -> None:

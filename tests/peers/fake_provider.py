@@ -17,6 +17,7 @@ The script (all optional; it may be changed while running by ``POST /_script`` o
     page_size_max  Nanonets: the listing gives no more at a time                                 default 100
     topics         Pulse: {topic: [pages]} of a split                                            default none
     category       Nanonets: the class of every page                                             default Other
+    headers        that every good answer carries                                                default none
     rate           {"count": 5, "per_s": 1, "on": "poll"}: more requests than this get 429       default none
     faults         a list of faults, tried in order
 
@@ -305,7 +306,7 @@ class FakeProvider:
         status, answer = await self._submission_answer(job)
         body = json.dumps(answer).encode()
         if not (fault and await self._strike(fault, connection, body)):
-            await connection.answer(status, body)
+            await connection.answer(status, body, self.script.get("headers"))
 
     def _submission(self, request: HttpRequest) -> Submission:
         name = request.path.strip("/").split("/")
@@ -391,7 +392,7 @@ class FakeProvider:
         body = json.dumps(answer).encode()
         self._save()
         if not (fault and await self._strike(fault, connection, body)):
-            await connection.answer(status, body)
+            await connection.answer(status, body, self.script.get("headers"))
 
     def _job_answer(
         self, kind: str, job: FakeJob, request: HttpRequest, fault: dict[str, Any] | None

@@ -162,6 +162,16 @@ def test_large_documents_are_given_their_time_from_small_ones_alone() -> None:
     assert polls_for(model, until_s=256.0, pages=None)[0] < 10.0  # no pages known: all sizes are possible
 
 
+def test_a_thousand_jobs_that_were_submitted_together_are_not_asked_about_in_bursts() -> None:
+    """Also where every job took the same time so far, so that all want to be asked at the same moment."""
+    model, rng = taught([60.0 * (1 + 0.01 * (number % 5)) for number in range(40)]), random.Random(7)
+    moments = sorted(
+        next_poll_at(model, submitted_at=0.0, polls=0, now=0.0, size_bytes=1000, pages=1, rng=rng) for _ in range(1000)
+    )
+    busiest = max(sum(start <= moment < start + 0.1 for moment in moments) for start in moments[::10])
+    assert busiest <= 50
+
+
 @settings(max_examples=60)
 @given(
     durations=st.lists(st.floats(0.001, 90_000.0), max_size=40),

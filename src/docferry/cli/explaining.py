@@ -130,8 +130,9 @@ async def _requests(
     settings = config.providers[plan.provider]
     provider = create_provider(settings, key=None, engine_socket=socket_path(config.state, ENGINE))
     target = Target(provider.capabilities, settings)
+    inbox = config.inbox(facts["inbox"])
     try:
-        link = read_link(file) if file is not None and is_link(facts["path"], config.inbox(facts["inbox"])) else None
+        link = read_link(file) if file is not None and is_link(facts["path"], inbox, plan) else None
         known = {}
         if file is not None and link is None:
             known = await page_facts(target, plan, facts, file, facts["size"], reader)

@@ -77,6 +77,7 @@ def _show_step(step: Mapping[str, Any]) -> None:
         if step[name] is not None:
             facts.append(f"{name} {step[name]}")
     _line(f"step (run {step['run']})", ", ".join(str(fact) for fact in facts))
+    _line("", "  ".join(f"{name}={value}" for name, value in step["outcome"].items()))
     for warning in step["warnings"]:
         _line("warning", warning)
 

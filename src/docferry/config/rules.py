@@ -149,6 +149,9 @@ class Decision(FrozenModel):
     extra: Literal["allow", "refuse"] | None = Field(
         default=None, description="allow: options unknown to the dialect pass"
     )
+    links: StrictBool | None = Field(
+        default=None, description="Overrides the inbox's: .url and .webloc files are submitted by the address in them"
+    )
 
 
 class Defaults(Decision):

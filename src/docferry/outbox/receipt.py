@@ -84,6 +84,7 @@ def step_facts(step: Step) -> dict[str, Json]:
         "sent_bytes": step.sent_bytes,
         "sent_sha256": step.sent_sha256,
         "warnings": list(step.warnings),
+        "notes": dict(step.outcome),
         "error": step.error,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from docferry.rules.route import Router
 log = logging.getLogger(__name__)
 
 WORK_FOLDER = ".docferry"
+_GOES_AWAY = re.compile(r"deprecat|will go away|provider warns", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -65,7 +67,7 @@ class Context:
     on_change: Callable[[Change], None]
     may_submit_now: Callable[[Document], bool] = lambda document: False
     """Gives a document that was just routed a free place at its provider, if there is one and nobody waits for it."""
-    shown_deprecations: set[tuple[str, str]] = field(default_factory=set)
+    shown_warnings: set[tuple[str, str]] = field(default_factory=set)
     uploads: dict[str, int] = field(default_factory=dict)  # bytes sent so far, by document, while a request runs
 
     def service(self, name: str | None) -> Service:
@@ -117,6 +119,13 @@ class Context:
         for change in changes:
             self.on_change(change)
         return document
+
+    def warn_once(self, provider: str, warnings: Sequence[str]) -> None:
+        """Shows once for each provider that a call will go away: every answer says so, and would drown the rest."""
+        for warning in warnings:
+            if _GOES_AWAY.search(warning) and (provider, warning) not in self.shown_warnings:
+                self.shown_warnings.add((provider, warning))
+                log.warning("%s: %s", provider, warning, extra={"provider": provider})
 
 
 def _tell(changes: Sequence[Change]) -> None:

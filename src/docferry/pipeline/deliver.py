@@ -21,6 +21,7 @@ from docferry.outbox.names import safe_path
 from docferry.outbox.originals import put_away
 from docferry.outbox.receipt import make_receipt
 from docferry.pipeline import steps as planning
+from docferry.pipeline.cancel import came_too_late
 from docferry.pipeline.context import Context, Places
 from docferry.providers.base import Output, OutputSet, StoredAnswer
 
@@ -29,6 +30,8 @@ T = TypeVar("T")
 
 async def deliver(context: Context, document: Document, steps: Sequence[Step]) -> Document:
     """Writes results and receipt, puts the original away, and commits. Repeating it changes nothing."""
+    if document.cancel_requested:  # during a synchronous call, which nothing can stop
+        document = await context.commit(context.change(document, "the cancel came too late", **came_too_late(document)))
     linked = None
     if document.linked_to is not None:
         linked = await _linked_outputs(context, document)

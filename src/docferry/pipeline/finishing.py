@@ -19,6 +19,7 @@ CLASS = "class"  # the fact that a classification step gives to the rules
 
 async def point_at_result(context: Context, document: Document, step: Step, pointed: Pointed, **also: Any) -> Document:
     """Records where a large result lies before it is fetched: its link works once. ``also``: further changed fields."""
+    context.warn_once(step.provider, pointed.warnings)
     step = replace(
         step,
         state=StepState.STORING,
@@ -51,6 +52,7 @@ async def finish_step(
     ``also``: further fields that change with it.
     """
     now = context.clock.now()
+    context.warn_once(step.provider, answered.warnings)
     done = replace(
         step,
         state=StepState.DONE,

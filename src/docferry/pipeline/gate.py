@@ -45,6 +45,11 @@ class Gate:
             return None
         return ParkedState(breaker.reason, self._hint, breaker.parked_at or 0.0, breaker.needs_person, breaker.probe_at)
 
+    @property
+    def is_probing(self) -> bool:
+        """Whether one request was let through to find out how a parked provider is."""
+        return self._breaker.state is BreakerState.PROBING
+
     def admit(self, kind: str, running: int, now: float) -> bool:
         """Whether one more ``submit`` or ``poll`` may go now; when it may, it is counted as gone."""
         limit = self._submits if kind == "submit" else self._polls

@@ -36,6 +36,8 @@ _LOWEST = math.log(0.004)  # the grid: from 4 ms …
 _STEP = 0.05
 _BINS = 340  # … to 27 hours, in steps of five per cent
 
+_CHANCE = 0.1  # of the way to the next poll
+_CHANCE_OF_FIRST = 0.5
 _URGENCY = 2.0 / 3.0  # the power of the hazard with which polls follow each other
 
 _NEIGHBOUR_SHARE = 8  # a sample is smeared as far as its 1/8-th nearest neighbour: narrow in a mode, wide in a tail
@@ -263,14 +265,15 @@ def next_poll_at(
 ) -> float:
     """When to ask next about a job that was submitted at ``submitted_at`` and asked about ``polls`` times.
 
-    Never before ``now``, nor earlier than the provider's own wish. A tenth of chance parts jobs that were
-    submitted together. Beyond some polls for one job the gaps grow faster.
+    Never before ``now``, nor earlier than the provider's own wish. Chance parts jobs that were submitted together,
+    most at the first poll: they then keep apart. Beyond some polls for one job the gaps grow faster.
     """
     settings = model.settings
     forecast = model.forecast(size_bytes, pages)
     elapsed_s = max(now - submitted_at, 0.0)
     patience = 1.35 ** min(max(0.0, polls - 2.5 * settings.polls), 20.0)
-    due = forecast.polls_by(elapsed_s) + rng.uniform(0.9, 1.1) * patience
+    chance = _CHANCE_OF_FIRST if polls == 0 else _CHANCE
+    due = forecast.polls_by(elapsed_s) + rng.uniform(1.0 - chance, 1.0 + chance) * patience
     least_s = elapsed_s + max(0.01 * elapsed_s, settings.quickest_s / 10.0)
     at_s = min(max(forecast.elapsed_at(due), least_s), elapsed_s + LONGEST_GAP_S)
     return now + max(at_s - elapsed_s, retry_after_s or 0.0)

@@ -63,7 +63,7 @@ async def fetch(context: Context, document: Document, steps: Sequence[Step]) -> 
             document,
             step,
             error,
-            spend_attempt=not isinstance(error, Parked),
+            spend_attempt=service.gate.parked is None,
             state=DocumentState.STORING,
         )
     failpoint("fetch.stored")
@@ -110,6 +110,7 @@ async def _ask(context: Context, service: Service, document: Document, step: Ste
 
 async def _still_pending(context: Context, document: Document, step: Step, pending: Pending) -> Document:
     now = context.clock.now()
+    context.warn_once(step.provider, pending.warnings)
     due_at = context.pace.next_poll_at(step, document, now, pending.retry_after_s)
     warnings = tuple(dict.fromkeys((*step.warnings, *pending.warnings)))
     return await context.commit(

@@ -72,7 +72,7 @@ async def _page_facts(
     context: Context, document: Document, plan: Plan, facts: Mapping[str, Json]
 ) -> Mapping[str, Json]:
     """The number of pages, where a provider that the document may go to makes something hang on it."""
-    if planning.is_link(document.path, context.inbox(document)):
+    if planning.is_link(document.path, context.inbox(document), plan):
         return {}
     found: Mapping[str, Json] = {}
     for name in (plan.provider, plan.fallback_provider):

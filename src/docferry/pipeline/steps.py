@@ -96,9 +96,10 @@ def make_upload(document: Document, progress: Callable[[int], None]) -> Upload:
     return Upload(Path(document.work_path), document.size_bytes, media_type, progress)
 
 
-def is_link(path: str, inbox: InboxConfig) -> bool:
-    """Whether the file at ``path`` only says where the document is, and the inbox takes such files."""
-    return inbox.links and PurePosixPath(path).suffix.lower() in LINK_EXTENSIONS
+def is_link(path: str, inbox: InboxConfig, plan: Plan) -> bool:
+    """Whether the file at ``path`` only says where the document is, and rule or inbox takes such files."""
+    taken = inbox.links if plan.links is None else plan.links
+    return taken and PurePosixPath(path).suffix.lower() in LINK_EXTENSIONS
 
 
 def plan_fingerprint(plan: Plan) -> str:

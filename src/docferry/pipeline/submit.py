@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +21,6 @@ from docferry.pipeline.links import read_link
 from docferry.pipeline.pages import Target, known_pages, mode_of
 from docferry.providers.base import TOO_LONG_FOR_SYNC, Accepted, Answered, Pointed, Submission
 
-log = logging.getLogger(__name__)
-
 LOST_AT, LOOKS = "lost_at", "looks"  # kept in the step's outcome while its fate is being settled
 REFUSED_SYNC = "refused_sync"  # kept there until the step was accepted the other way
 
@@ -41,6 +38,8 @@ async def submit(
     service = context.service(document.provider)
     if (wait_s := _pages_wait_s(context, service, document)) > 0:
         return await context.commit(*earlier, _wait_for_pages(context, document, wait_s))
+    if service.gate.is_probing and not await _answers(context, service):
+        return await context.commit(*earlier, _wait_for_provider(context, service, document))
     existing = planning.current_step(document, steps)
     resend = existing is not None and existing.state in (StepState.PLANNED, StepState.SUBMITTING)
     mode = _mode(context, service, document, existing)
@@ -88,7 +87,7 @@ async def settle_lost(context: Context, document: Document, steps: Sequence[Step
     now = context.clock.now()
     lost_at, looks = step.outcome.get(LOST_AT, now), step.outcome.get(LOOKS, 0)
     capabilities = service.provider.capabilities
-    if planning.is_link(document.path, context.inbox(document)):
+    if _is_link(context, document):
         capabilities = replace(capabilities, finds_lost_submissions=False)  # the service chose the record's name
     verdict = settle.decide(
         capabilities,
@@ -129,6 +128,10 @@ def _pages_wait_s(context: Context, service: Service, document: Document) -> flo
     return service.gate.pages_wait_s(_pages(document) or 1, context.clock.now())
 
 
+def _is_link(context: Context, document: Document) -> bool:
+    return planning.is_link(document.path, context.inbox(document), planning.plan_of(document))
+
+
 def _pages(document: Document) -> int | None:
     return document.pages if document.pages is not None else known_pages(document.facts)
 
@@ -143,10 +146,24 @@ def _wait_for_pages(context: Context, document: Document, wait_s: float) -> Chan
     )
 
 
+async def _answers(context: Context, service: Service) -> bool:
+    """Asks a parked provider how it is, before a document is spent on finding out: its answer might get lost."""
+    health = await service.provider.check()
+    is_well = not health.down and health.key_accepted is not False
+    if not is_well:
+        service.gate.park(context.clock.now(), Parked(health.detail, needs_person=health.key_accepted is False))
+    return is_well
+
+
+def _wait_for_provider(context: Context, service: Service, document: Document) -> Change:
+    reason = service.gate.parked.reason if service.gate.parked else ""
+    return context.change(document, "provider is parked", quiet=True, waits_for=f"{service.provider.name}: {reason}")
+
+
 def _mode(context: Context, service: Service, document: Document, existing: Step | None) -> str:
     if existing is not None and existing.outcome.get(REFUSED_SYNC):
         return "async"
-    pages = None if planning.is_link(document.path, context.inbox(document)) else _pages(document)
+    pages = None if _is_link(context, document) else _pages(document)
     target = Target(service.provider.capabilities, service.config)
     return mode_of(target, planning.plan_of(document), document.step, pages, document.size_bytes)
 
@@ -155,7 +172,7 @@ async def _submission(
     context: Context, service: Service, document: Document, step: Step, inputs: Mapping[str, Json]
 ) -> Submission:
     upload, file_url = None, None
-    if step.endpoint in planning.UPLOADING and planning.is_link(document.path, context.inbox(document)):
+    if step.endpoint in planning.UPLOADING and _is_link(context, document):
         file_url = await asyncio.to_thread(read_link, Path(document.work_path))
     elif step.endpoint in planning.UPLOADING:
         upload = planning.make_upload(document, lambda sent_bytes: context.uploads.update({document.id: sent_bytes}))
@@ -176,7 +193,7 @@ async def _taken(
     context: Context, document: Document, step: Step, steps: Sequence[Step], answer: Accepted | Answered | Pointed
 ) -> Document:
     now = context.clock.now()
-    _show_deprecation(context, step, answer.warnings)
+    context.warn_once(step.provider, answer.warnings)
     step = replace(
         step,
         accepted_at=now,
@@ -210,14 +227,6 @@ async def _taken(
     return await finish_step(context, document, step, steps, answer, sha256=sha256)
 
 
-def _show_deprecation(context: Context, step: Step, warnings: Sequence[str]) -> None:
-    """One visible warning for each provider: it comes with every answer, and would drown everything else."""
-    for warning in warnings:
-        if "deprecat" in warning.lower() and (step.provider, warning) not in context.shown_deprecations:
-            context.shown_deprecations.add((step.provider, warning))
-            log.warning("%s: %s", step.provider, warning, extra={"provider": step.provider})
-
-
 async def _not_taken(
     context: Context, service: Service, document: Document, step: Step, error: ProviderError
 ) -> Document:
@@ -231,10 +240,11 @@ async def _not_taken(
             return await _refused(context, document, step, error, spend_attempt=False)
         case Unavailable():
             service.gate.trouble(now, error)
-            return await _refused(context, document, step, error, spend_attempt=not error.throttled)
+            spend_attempt = not error.throttled and service.gate.parked is None
+            return await _refused(context, document, step, error, spend_attempt=spend_attempt)
         case Ambiguous():
             service.gate.trouble(now, error)
-            return await _answer_lost(context, document, step, error)
+            return await _answer_lost(context, document, step, error, spend_attempt=service.gate.parked is None)
         case _:
             service.gate.answered()
             if error.code == TOO_LONG_FOR_SYNC and step.endpoint in service.provider.capabilities.async_endpoints:
@@ -278,10 +288,13 @@ async def _send_as_job(context: Context, document: Document, step: Step, error: 
     )
 
 
-async def _answer_lost(context: Context, document: Document, step: Step, error: Ambiguous) -> Document:
+async def _answer_lost(
+    context: Context, document: Document, step: Step, error: Ambiguous, *, spend_attempt: bool
+) -> Document:
     """Outcome unknown: stays in submitting, where ``settle_lost`` takes it up."""
     now = context.clock.now()
-    decision = retry.decide(error, document.attempts, now, context.rng)
+    attempts = document.attempts if spend_attempt else min(document.attempts, retry.PATIENT_ATTEMPTS - 1)
+    decision = retry.decide(error, attempts, now, context.rng)
     if isinstance(decision, retry.GiveUp):
         return await _hold(context, document, step, f"{decision.reason}: {error.message}")
     step = replace(step, lost_answers=step.lost_answers + 1, error=error.message, outcome={LOST_AT: now, LOOKS: 0})
@@ -291,7 +304,7 @@ async def _answer_lost(context: Context, document: Document, step: Step, error: 
             "answer lost",
             {"reason": error.message, "provider": step.provider, "lost_answers": step.lost_answers},
             steps=(step,),
-            attempts=document.attempts + 1,
+            attempts=document.attempts + int(spend_attempt),
             due_at=decision.at,
             waits_for=f"settling a submission whose answer was lost: {error.message}",
         )

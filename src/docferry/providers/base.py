@@ -192,6 +192,7 @@ class ProviderHealth:
     reachable: bool
     key_accepted: bool | None  # None: cannot be told without submitting
     detail: str
+    down: bool = False  # it does not answer, or with 5xx: what is submitted now would be lost
 
 
 PollAnswer = Pending | Answered | Pointed | JobFailed | JobCanceled | JobExpired

@@ -291,7 +291,8 @@ def health(error: ProviderError) -> ProviderHealth:
         return ProviderHealth(True, False, str(error))
     if isinstance(error, JobUnknown):
         return ProviderHealth(True, True, "answers, and takes the key")
-    return ProviderHealth(error.status is not None, None, str(error))
+    down = error.status is None or error.status >= 500
+    return ProviderHealth(error.status is not None, None, str(error), down)
 
 
 _DOCUMENT_WORDS = re.compile(

@@ -46,4 +46,5 @@ def plan_of(matched: Matched, facts: Facts, document_id: str, rules_hash: str) -
         fallback_provider=fallback.provider if fallback else None,
         fallback_after_s=fallback.after_s if fallback else defaults.fallback_after_s,
         job_timeout_s=decision.job_timeout_s,
+        links=decision.links,
     )
