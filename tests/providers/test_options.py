@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -183,3 +184,48 @@ def test_steps_in_an_order_that_cannot_work() -> None:
 def test_formats_and_endpoints_are_named_for_both_dialects() -> None:
     assert ENDPOINTS == {"pulse": ("extract", "split", "schema", "tables"), "nanonets": ("extract", "classify")}
     assert set(FORMATS) == {"pulse", "nanonets"}
+
+
+EVERY_EXTRACT_OPTION: dict[str, Json] = {
+    "model": "pulse-ultra-2",
+    "extractionConfigId": "c-1",
+    "pages": "1-2,5",
+    "figureProcessing": {"description": True, "showImages": True},
+    "extensions": {
+        "footnoteReferences": True,
+        "chunking": {"chunkTypes": ["semantic", "header", "page", "recursive"], "chunkSize": 200},
+        "altOutputs": {"wlbb": True, "returnHtml": True, "returnXml": True},
+    },
+    "spreadsheet": {
+        "includeHiddenRows": True,
+        "includeHiddenCols": True,
+        "includeHiddenSheets": True,
+        "useRawValues": True,
+        "onlyDataRows": True,
+        "onlyDataCols": True,
+    },
+    "storage": {"enabled": True, "folderName": "a", "folderId": "b"},
+    "structuredOutput": {"schema": {"type": "object"}, "schemaPrompt": "p", "effort": True},
+    "schema": {"type": "object"},
+    "schemaPrompt": "p",
+    "customPrompt": "p",
+    "chunking": "page",
+    "chunkSize": 200,
+    "extractFigure": True,
+    "figureDescription": True,
+    "showImages": True,
+    "returnHtml": True,
+    "thinking": True,
+}
+
+
+def snake_case(value: Json) -> Json:
+    if not isinstance(value, dict):
+        return value
+    return {re.sub(r"[A-Z]", lambda match: "_" + match[0].lower(), name): snake_case(v) for name, v in value.items()}
+
+
+def test_every_documented_option_of_pulse_extract_in_both_spellings_goes_out_in_camel_case() -> None:
+    for written in (EVERY_EXTRACT_OPTION, snake_case(EVERY_EXTRACT_OPTION)):
+        assert check_options("pulse", "extract", written) == []
+        assert wire_options("pulse", "extract", written) == EVERY_EXTRACT_OPTION

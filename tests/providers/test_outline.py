@@ -85,14 +85,14 @@ def test_what_nobody_has_heard_of_is_kept_within_bounds_and_what_follows_is_not_
     assert (read["result"]["page_count"], read["status"]) == (7, "completed")
 
 
-def asked(tmp_path: Path, body: Any, *, dialect: str = "pulse", send_bytes: int | None = None) -> Any:
+def asked(tmp_path: Path, body: Any, *, dialect: str = "pulse", send_bytes: int | None = None, **settings: Any) -> Any:
     """What we make of a large answer to a poll."""
 
     async def act(request: HttpRequest, connection: Connection) -> None:
         await connection.answer(200, body, send_bytes=send_bytes)
 
     with RawServer(act) as server:
-        return run(dialect, server.url, lambda peer: peer.poll("extract", "j-1", tmp_path / "answer"))
+        return run(dialect, server.url, lambda peer: peer.poll("extract", "j-1", tmp_path / "answer"), **settings)
 
 
 RESULT = {"markdown": PAD, "page_count": 3, "extraction_id": "ex-1", "credits_used": 3, "warnings": ["w"]}
@@ -122,6 +122,9 @@ def test_a_large_answer_without_a_result_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ProviderError) as caught:
         asked(tmp_path, json.dumps(LARGE).encode()[:-1] + b', "status": "completed"}')
     assert caught.value.code == "duplicate_keys"
+    with pytest.raises(ProviderError) as caught:
+        asked(tmp_path, LARGE, max_answer="2100 kB")
+    assert caught.value.code == "too_large"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,81 @@
+"""One provider's door: what goes at once, at which rate, and when nothing goes at all."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from docferry.config.models import ProviderConfig
+from docferry.errors import Parked, Unavailable
+from docferry.pipeline.gate import Gate
+
+NOW = 1_800_000_000.0
+
+
+def gate(**settings: Any) -> Gate:
+    config = ProviderConfig.model_validate({"dialect": "pulse", "url": "http://x", **settings})
+    return Gate(config, NOW, random.Random(1))
+
+
+def admitted(door: Gate, kind: str, now: float = NOW) -> int:
+    """How many more of a kind may be in flight at this moment."""
+    running = 0
+    while running < 100 and door.admit(kind, running, now):
+        running += 1
+    return running
+
+
+def test_never_more_polls_or_submissions_in_flight_than_the_providers_limit() -> None:
+    door = gate(concurrency=4)
+    assert (admitted(door, "poll"), admitted(door, "submit")) == (4, 4)
+
+
+def test_429_and_503_halve_what_may_be_in_flight_and_success_brings_it_back() -> None:
+    door = gate(concurrency=8)
+    door.trouble(NOW, Unavailable("slow down", throttled=True))
+    assert (admitted(door, "poll"), admitted(door, "submit")) == (4, 4)
+    for _ in range(40):
+        door.succeeded(NOW)
+    assert (admitted(door, "poll"), admitted(door, "submit")) == (8, 8)
+
+
+def test_polls_that_take_longer_and_longer_become_fewer_submissions_do_not() -> None:
+    door = gate(concurrency=8)
+    for number in range(60):
+        door.timed(0.1 if number < 40 else 2.0, NOW + 10 * number)
+    assert admitted(door, "poll") < 8
+    assert admitted(door, "submit") == 8
+
+
+def test_rates_in_requests_and_in_pages() -> None:
+    door = gate(concurrency=100, rate="60/min", pages_rate="300/min")
+    sent = sum(admitted(door, "submit", NOW + second) for second in range(60))
+    assert 50 <= sent <= 60
+    assert admitted(door, "poll") == 100  # a rate is for submissions
+    assert door.pages_wait_s(30, NOW) == 0.0
+    assert door.pages_wait_s(30, NOW) > 1.0
+    assert gate().pages_wait_s(10**6, NOW) == 0.0
+
+
+def test_a_wrong_key_parks_at_once_an_outage_after_a_row_of_failures() -> None:
+    door = gate()
+    door.park(NOW, Parked("401", hint="check the key", needs_person=True))
+    assert door.parked is not None
+    assert (door.parked.reason, door.parked.hint, door.parked.needs_person) == ("401", "check the key", True)
+    assert admitted(door, "submit") == admitted(door, "poll") == 0
+    door = gate()
+    for number in range(5):
+        assert door.parked is None
+        door.trouble(NOW + number, Unavailable("cut"))
+    assert door.parked is not None
+
+
+def test_a_parked_provider_gets_one_request_as_a_probe() -> None:
+    door = gate()
+    door.park(NOW, Parked("down"))
+    assert not door.is_probing
+    assert admitted(door, "poll", NOW + 4000) == 1
+    assert door.is_probing
+    assert admitted(door, "submit", NOW + 4000) == 0
+    door.succeeded(NOW + 4001)
+    assert door.parked is None
