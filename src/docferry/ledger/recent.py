@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from docferry.ledger.changes import Change
 from docferry.ledger.rows import changed_fields, kept_document, kept_step
@@ -58,11 +59,12 @@ def follow(found: Found, changes: Sequence[Change]) -> Found | None:
     The changes may have started from an older version: only what they changed is taken from them.
     """
     document, steps = found
+    kept: dict[str, Any] = {}
     for change in changes:
-        names = changed_fields(change.before, change.after)
-        document = replace(document, **{name: kept_document(change.after, name) for name in names})
-    if document.run != found[0].run:
+        kept |= {name: kept_document(change.after, name) for name in changed_fields(change.before, change.after)}
+    if kept.get("run", document.run) != document.run:
         return None
+    document = replace(document, **kept)
     by_index = {step.index: step for step in steps}
     for change in changes:
         by_index |= {step.index: kept_step(step) for step in change.steps if step.run == document.run}

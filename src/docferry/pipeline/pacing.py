@@ -204,10 +204,10 @@ class PaceModel:
     def _note_early(self, at_first_poll: bool) -> None:
         """After a run of answers at the first poll only these count: the older ones hide how fast jobs are now.
 
-        While it goes on, all is reckoned anew only once in so many: quick jobs come by the hundred each second.
+        While it goes on, all is reckoned anew ever more rarely: quick jobs come by the hundred each second.
         """
         self._early_hits = self._early_hits + 1 if at_first_poll else 0
-        if self._early_hits and self._early_hits % _EARLY_HITS == 0:
+        if self._early_hits >= _EARLY_HITS and self._early_hits.bit_count() == 1:
             self._samples = deque(list(self._samples)[-_EARLY_HITS:], maxlen=SAMPLES)
             self._forget_forecasts()
 
