@@ -17,6 +17,7 @@ from docferry.models import Json
 from docferry.providers import pulse_answers
 from docferry.providers.answer_json import MAX_DEPTH, AnswerFault, read_object
 from docferry.providers.base import Answered, JobFailed, Pending
+from docferry.providers.longtexts import LongTexts
 from docferry.providers.outline import LONGEST_TEXT, read_outline
 from docferry.providers.spill import IN_MEMORY_BYTES, outline_of
 from peers.raw_http import Connection, HttpRequest, RawServer
@@ -76,6 +77,38 @@ def peak_bytes(file: Path, boxes: int) -> int:
 
 def test_memory_does_not_grow_with_the_answer(tmp_path: Path) -> None:
     assert peak_bytes(tmp_path / "answer", 10_000) < 1.2 * peak_bytes(tmp_path / "answer", 2500)
+
+
+@pytest.mark.parametrize("text", ["A line of text.\\n", "\u4e2d\u6587 \U0001f600", 'a "quoted" \\ word', "\\" * 7])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_the_middle_of_a_long_text_is_never_in_memory(text: str, ascii_only: bool) -> None:
+    value = {"markdown": text * (2_000_000 // len(text)), "page_count": 7}
+    data = json.dumps(value, ensure_ascii=ascii_only).encode()
+    tracemalloc.start()
+    try:
+        read = outline(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert read == {"markdown": value["markdown"][:LONGEST_TEXT], "page_count": 7}
+    assert peak < 1_900_000  # the answer itself was there before
+
+
+@given(
+    st.lists(st.text(alphabet='ab"\\\n\u00e9\u4e2d\U0001f600\x00', max_size=60), max_size=6),
+    st.booleans(),
+    st.integers(1, 9),
+)
+def test_only_the_middle_of_texts_is_left_out(texts: list[str], ascii_only: bool, block_bytes: int) -> None:
+    data = json.dumps({"t": texts, "n": 5}, ensure_ascii=ascii_only).encode()
+    reader, kept = LongTexts(io.BytesIO(data), block_bytes), bytearray()
+    while piece := reader.read(10):
+        kept += piece
+    read = json.loads(kept)
+    assert read["n"] == 5
+    for whole, short in zip(texts, read["t"], strict=True):
+        left = iter(whole.encode("utf-16-le", "surrogatepass"))
+        assert all(byte in left for byte in short.encode("utf-16-le", "surrogatepass"))  # in this order
 
 
 def test_what_nobody_has_heard_of_is_kept_within_bounds_and_what_follows_is_not_lost() -> None:

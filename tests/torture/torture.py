@@ -70,6 +70,7 @@ def configuration(fake: FakeProvider) -> dict[str, Any]:
         },
         "rules": [
             {"name": "to the engine", "when": {"name": "engine*"}, "provider": "engine"},
+            {"name": "in one call if small", "when": {"name": "letter*"}, "provider": "fake"},
             {"name": "to the fake", "provider": "fake", "mode": "async"},
         ],
         "shutdown_grace": "5s",

@@ -2,7 +2,7 @@
 
 The same faults are found as in ``answer_json``, which decodes small answers whole. What is left out are the values
 under ``bulk`` names (they become empty), the rest of long texts, and what lies deep once ``MOST_KEPT`` was kept;
-names that are there stay there. Memory grows with the longest single text, and with nothing else.
+names that are there stay there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import ijson
 
 from docferry.models import Json
 from docferry.providers.answer_json import MAX_DEPTH, AnswerFault, kind_of, looks_like_html
+from docferry.providers.longtexts import LongTexts
 
 LONGEST_TEXT = 16_000
 MOST_KEPT = 200_000  # values; a text counts as several
@@ -35,7 +36,7 @@ def read_outline(file: BinaryIO, bulk: frozenset[str]) -> dict[str, Json]:
         raise AnswerFault("html", "an HTML page instead of JSON", passing=True)
     builder = _Builder(bulk)
     try:
-        for event, value in ijson.basic_parse(file):
+        for event, value in ijson.basic_parse(LongTexts(file)):
             builder.take(event, value)
     except ijson.IncompleteJSONError as error:
         if "premature EOF" in str(error) or "Incomplete" in str(error):
