@@ -102,6 +102,18 @@ def test_a_start_does_not_take_what_it_has_not_tried_yet_for_well() -> None:
     assert over.over
 
 
+def test_an_outage_that_turns_out_to_need_a_person_is_told_once_more() -> None:
+    outage = Trouble(Kind.PARKED, "pulse", "no connection")
+    refused = Trouble(Kind.PARKED, "pulse", "401: the key is refused", needs_person=True)
+    state, told = AlertState(), []
+    for trouble in (outage, outage, refused, outage, refused):
+        messages, state = decide(state, Seen((trouble,), WHOLE), 5.0)
+        told += [message.body for message in messages]
+    assert told == ["no connection", "401: the key is refused"]
+    (over,), _ = decide(state, Seen(complete=WHOLE), 9.0)
+    assert over.over
+
+
 def test_a_thousand_failures_are_one_message() -> None:
     troubles = tuple(Trouble(Kind.FAILED, f"{n}.pdf", "not a PDF", id=str(n)) for n in range(1000))
     messages, state = decide(AlertState(), Seen(troubles), 5.0)

@@ -104,7 +104,7 @@ class AlertDesk:
     def _standing(self) -> list[Trouble]:
         daemon = self._daemon
         troubles = [
-            Trouble(Kind.PARKED, name, parked.reason, parked.hint or "")
+            Trouble(Kind.PARKED, name, parked.reason, parked.hint or "", needs_person=parked.needs_person)
             for name, parked in parked_providers(daemon).items()
         ]
         troubles += [

@@ -44,13 +44,18 @@ _TITLES: Mapping[Kind, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something a person should know. ``subject`` is a name, ``detail`` one sentence, ``hint`` what to do."""
+    """Something a person should know. ``subject`` is a name, ``detail`` one sentence, ``hint`` what to do.
+
+    ``needs_person``: it does not end by itself. A trouble that turns out to be such (an outage, then a refused key) is
+    told once more.
+    """
 
     kind: Kind
     subject: str
     detail: str
     hint: str = ""
     id: str = ""  # tells two subjects of the same name apart (a document's id)
+    needs_person: bool = False
 
     @property
     def key(self) -> str:
@@ -107,13 +112,23 @@ class AlertState:
 def decide(state: AlertState, seen: Seen, now: float) -> tuple[tuple[Message, ...], AlertState]:
     """The messages that are new, and the state that remembers them as unsent. The same ``seen`` again gives none."""
     current = {trouble.key: trouble for trouble in seen.troubles}
-    begun = [trouble for key, trouble in current.items() if key not in state.open]
+    begun = [trouble for key, trouble in current.items() if _is_news(trouble, state.open.get(key))]
     ended = [trouble for key, trouble in state.open.items() if key not in current and _is_over(trouble, seen)]
     messages = (*_messages(begun, over=False, now=now), *_messages(ended, over=True, now=now))
     gone = {trouble.key for trouble in ended}
-    still = {key: trouble for key, trouble in {**state.open, **current}.items() if key not in gone}
+    lasting = {key: _later(state.open.get(key), trouble) for key, trouble in current.items()}
+    still = {key: trouble for key, trouble in {**state.open, **lasting}.items() if key not in gone}
     kept = dict(list(still.items())[-MOST_OPEN:])
     return messages, AlertState(kept, (*state.unsent, *messages)[-MOST_UNSENT:])
+
+
+def _is_news(trouble: Trouble, told: Trouble | None) -> bool:
+    return told is None or (trouble.needs_person and not told.needs_person)
+
+
+def _later(told: Trouble | None, trouble: Trouble) -> Trouble:
+    """The trouble as it is now; that it needs a person stays said until it is over."""
+    return trouble if told is None else replace(trouble, needs_person=trouble.needs_person or told.needs_person)
 
 
 def _is_over(trouble: Trouble, seen: Seen) -> bool:
