@@ -155,8 +155,14 @@ def test_a_document_that_fails_just_before_the_end_is_told(tmp_path: Path) -> No
             "providers": {"peer": {"dialect": "pulse", "url": fake.url}},
             "rules": [{"name": "all", "provider": "peer"}],
             "alerts": alerts_to(alerts),
+            "log": {"names": False},
         }
         ferry = Ferry(tmp_path, config)
-        ferry.drop(b"A letter.\n", "letter.txt")
-        assert ferry.run_once().returncode == 1
+        ferry.drop(b"A letter.\n", "to mr. x/dear\tx.txt")
+        done = ferry.run_once()
+        assert done.returncode == 1
     assert told(alerts) == [("failed", False)]
+    assert "dear" in alerts.read_text()  # a person must know which; the log has the name's stand-in
+    assert "name:" in done.stderr
+    assert "dear" not in done.stderr
+    assert "mr. x" not in done.stderr

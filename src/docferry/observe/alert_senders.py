@@ -16,7 +16,7 @@ from typing import Protocol
 from docferry.clock import iso
 from docferry.errors import DocferryError, LedgerError, UsageError
 from docferry.models import Json, display
-from docferry.observe.alerts import AlertState, Message, Seen, decide, sent
+from docferry.observe.alerts import OF_DOCUMENTS, AlertState, Message, Seen, decide, sent
 from docferry.observe.logs import register_secret
 
 COMMAND_TIMEOUT_S = 30.0
@@ -97,6 +97,11 @@ def as_json(message: Message) -> bytes:
     return json.dumps({**asdict(message), "at": iso(message.at)}, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
+def _document(message: Message) -> str | None:
+    """The document that a title names, which a log may have to hide."""
+    return message.subjects[0] if message.kind in OF_DOCUMENTS else None
+
+
 class Alerter:
     """Keeps the alerts' state with ``save`` and sends what ``decide`` wants, through every sender.
 
@@ -117,7 +122,7 @@ class Alerter:
         """Takes what is seen now, and sends what is new or still unsent."""
         messages, self._state = decide(self._state, seen, now)
         for message in messages:
-            _log.warning("alert: %s", message.title)
+            _log.warning("alert: %s", message.title, extra={"path": _document(message)})
         await self._remember()
         for message in self._state.unsent:
             if not await self._send(message):

@@ -31,6 +31,8 @@ class Kind(StrEnum):
     LEDGER = "ledger"  # the ledger is damaged or cannot be written
 
 
+OF_DOCUMENTS = frozenset({Kind.FAILED, Kind.HELD})  # kinds whose subject is a document's path
+
 _TITLES: Mapping[Kind, tuple[str, str]] = {
     Kind.FAILED: ("document failed", "document recovered"),
     Kind.HELD: ("document waits for your decision", "document goes on"),

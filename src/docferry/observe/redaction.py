@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from urllib.parse import quote
 
+from docferry.models import display
+
 SECRET_MARK = "[secret]"  # noqa: S105 - what stands in a secret's place
 
 
@@ -78,10 +80,14 @@ def _paths_of_error(record: logging.LogRecord) -> list[object]:
 
 
 def _spellings(path: object) -> set[str]:
-    """The path itself, its last part, and its last part without suffix where that is long enough to be a name."""
+    """The path itself, its last part, and its last part without suffix where that is long enough to be a name.
+
+    Each also as it is shown to people, where control characters are spelled out.
+    """
     if isinstance(path, bytes):
         path = os.fsdecode(path)
     if not isinstance(path, str | PurePath) or str(path) in {"", ".", "/"}:
         return set()
     pure = PurePath(path)
-    return {str(path), pure.name, *(part for part in [pure.stem] if len(part) > 3)} - {""}
+    plain = {str(path), pure.name, *(part for part in [pure.stem] if len(part) > 3)}
+    return (plain | {display(part) for part in plain}) - {""}
