@@ -121,6 +121,12 @@ def test_permissions_are_those_of_the_services_user_and_not_roots(tmp_path: Path
     assert any("may not read" in detail and "secret.pdf" in detail for detail in details)
     assert any("may not take files out of" in detail and "batch" in detail for detail in details)
     assert any("outbox" in finding["detail"] and finding["level"] == "wrong" for finding in findings)
+    tmp_path.chmod(0o700)  # a folder above them all keeps the user out: said of each, with where to mend it
+    status, findings = doctor(config, "--user", NOBODY, "--offline")
+    assert status == 1
+    kept_out = [finding for finding in findings if finding["check"] == "folder" and finding["level"] == "wrong"]
+    assert len(kept_out) == 5
+    assert all(finding["remedy"].endswith(f"setfacl -m u:{NOBODY}:x {tmp_path}") for finding in kept_out)
     _, as_root = doctor(config, "--offline")
     hint = [finding for finding in as_root if finding["check"] == "permissions"]
     assert [finding["remedy"] for finding in hint] == [f"docferry doctor --user {NOBODY}"]

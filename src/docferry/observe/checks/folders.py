@@ -77,9 +77,26 @@ def _missing(folder: Wanted, place: str) -> Finding:
 
 
 def _remedy(error: OSError, folder: Wanted) -> str:
+    closed = next((above for above in reversed(folder.path.parents) if not _may_enter(above)), None)
+    if isinstance(error, PermissionError) and closed is not None:
+        return f"let {_user()} into the folder above it: setfacl -m u:{_user()}:x {closed}"
     if isinstance(error, PermissionError):
         return f"give {_user()} the right to it: setfacl -m u:{_user()}:rwx {folder.path}"
     return "mount it again, free space, or see the kernel's log (dmesg)"
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder for us. Also False, without an error, where a folder above it keeps us out."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for that
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything for us at that path, in the same sense."""
+    return os.path.exists(path)  # noqa: PTH110 - see above
+
+
+def _may_enter(folder: Path) -> bool:
+    return os.access(folder, os.X_OK, effective_ids=True)
 
 
 def _user() -> str:
@@ -91,7 +108,7 @@ def _user() -> str:
 
 def check_mount(inbox: InboxConfig) -> list[Finding]:
     """On what an inbox lies, whether it is watched or polled for that reason, and whether claiming is one rename."""
-    if not inbox.path.is_dir():
+    if not is_folder(inbox.path):
         return []
     mount = _mount_of(inbox.path)
     kind = f"inbox {display(str(inbox.path))} lies on {mount.filesystem} mounted at {display(mount.mount_point)}"
@@ -114,7 +131,7 @@ def _other_filesystems(inbox: InboxConfig) -> list[Finding]:
     away = [
         f"{role} folder"
         for role, path in (("archive", inbox.archive), ("failed", inbox.failed))
-        if path is not None and path.is_dir() and path.stat().st_dev != here
+        if path is not None and is_folder(path) and path.stat().st_dev != here
     ]
     if not away:
         return []
@@ -124,7 +141,7 @@ def _other_filesystems(inbox: InboxConfig) -> list[Finding]:
 
 def check_layout(config: Config) -> list[Finding]:
     """Whether the folders lie well to one another: none inside an inbox, the ledger on a disk of this machine."""
-    if not all(folder.path.is_dir() for folder in wanted_folders(config) if folder.must_exist):
+    if not all(is_folder(folder.path) for folder in wanted_folders(config) if folder.must_exist):
         return []  # said of each folder already
     remedy = "name another folder in the configuration"
     problems = [wrong("layout", "machine", problem, remedy) for problem in check_folders(config)]
@@ -134,7 +151,7 @@ def check_layout(config: Config) -> list[Finding]:
 def check_state_privacy(config: Config) -> list[Finding]:
     """The ledger names documents: others should not read it."""
     ledger = config.state / "ledger.sqlite"
-    open_to_all = [path for path in (config.state, ledger) if path.exists() and path.stat().st_mode & 0o007]
+    open_to_all = [path for path in (config.state, ledger) if is_there(path) and path.stat().st_mode & 0o007]
     # A private folder protects what is in it.
     if len(open_to_all) < 2:
         return []
@@ -167,13 +184,13 @@ def _space(subject: str, path: Path) -> Finding:
 
 def check_contents(inbox: InboxConfig) -> list[Finding]:
     """Files we could not read and folders we could not take anything out of, in what lies in the inbox now."""
-    if not inbox.path.is_dir():
+    if not is_folder(inbox.path):
         return []
     unreadable: list[str] = []
     locked: list[str] = []
     for entry in islice(_walk(str(inbox.path), inbox.recursive), MOST_ENTRIES):
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if is_folder and inbox.claim == "move" and not os.access(entry.path, os.W_OK | os.X_OK, effective_ids=True):
+        is_inner = entry.is_dir(follow_symlinks=False)
+        if is_inner and inbox.claim == "move" and not os.access(entry.path, os.W_OK | os.X_OK, effective_ids=True):
             locked.append(entry.path)
         elif entry.is_file(follow_symlinks=False) and not os.access(entry.path, os.R_OK, effective_ids=True):
             unreadable.append(entry.path)
@@ -213,7 +230,7 @@ def folders_to_watch(inboxes: tuple[InboxConfig, ...]) -> Mapping[str, int]:
     counts: dict[str, int] = {}
     for inbox in inboxes:
         if (
-            inbox.path.is_dir()
+            is_folder(inbox.path)
             and inbox.watch != "poll"
             and (inbox.watch == "events" or _mount_of(inbox.path).is_local)
         ):
@@ -224,7 +241,7 @@ def folders_to_watch(inboxes: tuple[InboxConfig, ...]) -> Mapping[str, int]:
 
 def _nearest(path: Path) -> Path:
     """The path itself, or the nearest folder above it that exists."""
-    return next(folder for folder in (path, *path.parents) if folder.exists())
+    return next(folder for folder in (path, *path.parents) if is_there(folder))
 
 
 def _mount_of(path: Path) -> Mount:

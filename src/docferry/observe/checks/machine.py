@@ -19,7 +19,7 @@ from docferry.intake.watcher import Listener, Watcher
 from docferry.ledger import LedgerReader
 from docferry.models import display
 from docferry.observe.checks.findings import Finding, advice, fine, wrong
-from docferry.observe.checks.folders import folders_to_watch
+from docferry.observe.checks.folders import folders_to_watch, is_folder, is_there
 
 INOTIFY = Path("/proc/sys/fs/inotify")
 CANARY_DEADLINE_S = 3.0
@@ -61,7 +61,7 @@ def _limit(name: str, most: int, needed: int, what: str) -> Finding:
 
 def check_canary(inbox: InboxConfig) -> list[Finding]:
     """Makes a file in a hidden folder of the inbox and waits for the event, by the daemon's own way of watching."""
-    if not inbox.path.is_dir() or inbox.name not in folders_to_watch((inbox,)):
+    if not is_folder(inbox.path) or inbox.name not in folders_to_watch((inbox,)):
         return []
     try:
         with tempfile.TemporaryDirectory(prefix=".docferry-doctor-", dir=inbox.path) as folder:
@@ -107,7 +107,7 @@ def is_mended(version: tuple[int, ...]) -> bool:
 
 def check_ledger(config: Config) -> list[Finding]:
     """Whether the ledger can be read, and how many documents it knows."""
-    if not (config.state / "ledger.sqlite").exists():
+    if not is_there(config.state / "ledger.sqlite"):
         return [fine("ledger", "ledger", f"{display(str(config.state))}: no ledger yet, the first start makes it")]
     try:
         with LedgerReader(config.state) as ledger:
@@ -143,7 +143,7 @@ def check_user(folders: Iterable[Path]) -> list[Finding]:
     """Root may do everything, so what root finds says little about the service's user."""
     if os.geteuid() != 0:
         return []
-    owners = {path.owner() for path in folders if path.exists() and _has_named_owner(path)} - {"root"}
+    owners = {path.owner() for path in folders if is_there(path) and _has_named_owner(path)} - {"root"}
     if not owners:
         return []
     owner = sorted(owners)[0]
