@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +16,7 @@ from docferry.engine.extraction.read import ReadOptions
 from docferry.engine.extraction.sniff import OLE
 from docferry.engine.render import to_html, to_markdown
 from engine.extraction.reading import SAMPLES, read, tables
+from engine.server.machine import command_line, wait_for
 
 
 def test_letter_keeps_headings_lists_table_and_bold() -> None:
@@ -79,10 +80,44 @@ def test_archive_that_unpacks_to_too_much_is_refused_unread() -> None:
         read((SAMPLES / "letter.docx").read_bytes(), ReadOptions(limits=Limits(archive_entries=5)))
 
 
-@pytest.mark.skipif(shutil.which("soffice") is not None, reason="LibreOffice is installed")
-def test_old_word_file_names_what_is_missing() -> None:
+def test_old_word_file_names_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UnsupportedType, match="LibreOffice"):
         read(OLE + b"\0" * 100 + "WordDocument".encode("utf-16-le"))
+
+
+def old_word_file() -> bytes:
+    return OLE + b"\0" * 100 + "WordDocument".encode("utf-16-le")
+
+
+def put_in_its_place(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """A program that takes LibreOffice's arguments: ``$7`` is the folder for the PDF, ``$8`` the file."""
+    program = folder / "soffice"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def test_old_word_file_goes_through_libreoffice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_in_its_place(tmp_path, monkeypatch, f'[ -s "$8" ] && cp {SAMPLES / "report.pdf"} "$7/document.pdf"')
+    document = read(old_word_file())
+    assert document.media_type == "application/msword"
+    assert "Timber Pier" in to_markdown(document)
+    assert document.pages[0].words
+
+
+def test_a_conversion_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_in_its_place(tmp_path, monkeypatch, "exit 77")
+    with pytest.raises(CorruptDocument, match="LibreOffice cannot open"):
+        read(old_word_file())
+
+
+def test_a_conversion_that_hangs_is_ended_with_all_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_in_its_place(tmp_path, monkeypatch, f"sleep 300 & echo $! > {tmp_path}/child; wait")
+    with pytest.raises(TooLarge, match="LibreOffice did not finish"):
+        read(old_word_file(), ReadOptions(limits=Limits(office_time_s=4.0)))
+    child = int((tmp_path / "child").read_text())
+    wait_for(lambda: "sleep" not in command_line(child))
 
 
 @pytest.mark.parametrize("content", [b"\x7fELF" + b"\0\1\2" * 50, b"MZ\x90\0" + b"\0\3" * 50])

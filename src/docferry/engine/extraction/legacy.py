@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from dataclasses import replace
@@ -38,13 +40,25 @@ def convert(program: str, path: Path, folder: Path, time_s: float) -> Path:
     command = [program, f"-env:UserInstallation=file://{folder}/profile", "--headless", "--norestore"]
     command += ["--convert-to", "pdf", "--outdir", str(folder), str(source)]
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder), "LC_ALL": "C.UTF-8"}
-    try:
-        subprocess.run(command, check=False, capture_output=True, timeout=time_s, env=environment, cwd=folder)
-    except subprocess.TimeoutExpired as error:
-        raise TooLarge(
-            "LibreOffice did not finish converting the file in time; save it as PDF and send that"
-        ) from error
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, env=environment, cwd=folder) as running:
+        try:
+            running.wait(time_s)
+        except subprocess.TimeoutExpired as error:
+            kill_with_descendants(running.pid)
+            raise TooLarge(
+                "LibreOffice did not finish converting the file in time; save it as PDF and send that"
+            ) from error
     made = folder / "document.pdf"
     if not made.exists():
         raise CorruptDocument("LibreOffice cannot open the file; save it again, or as PDF")
     return made
+
+
+def kill_with_descendants(pid: int) -> None:
+    """End a program and all it started: LibreOffice's own is a script, whose end alone its child would outlive."""
+    with contextlib.suppress(OSError):  # it has ended meanwhile
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        os.kill(pid, signal.SIGKILL)
+        for child in children:
+            kill_with_descendants(int(child))
