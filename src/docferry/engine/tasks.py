@@ -10,7 +10,7 @@ import dataclasses
 import logging
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -182,6 +182,15 @@ def save_extraction(task: Task, document: Document, words_in: InputFile | None =
         source_of_words(task.folder / name).hardlink_to(words_in.path)
     write_json(task.folder / name, document_to_json(document))
     return Saved(extraction_id, "extraction", {"file": name})
+
+
+def delete_extractions(task: Task, saved: Iterable[Saved]) -> None:
+    """Take back what was kept for later calls."""
+    for extraction in saved:
+        if extraction.kind == "extraction":
+            path = task.folder / extraction.payload["file"]
+            path.unlink()
+            source_of_words(path).unlink(missing_ok=True)
 
 
 def source_of_words(saved: Path) -> Path:

@@ -76,6 +76,21 @@ def test_a_pipeline_finds_the_same_whether_or_not_it_stores(shared: Running, pdf
     assert answer.json()["results"]["schema"]["schema_output"] == found_later(shared, pdf)
 
 
+def test_a_pipeline_that_deletes_leaves_nothing_but_its_answer(shared: Running, pdf: bytes) -> None:
+    form = {"steps": '{"extract": {}}', "auto_delete": "true", "async": "true"}
+    job_id = shared.http.post("/pipeline/execute", files={"file": ("invoice.pdf", pdf)}, data=form).json()["job_id"]
+    assert shared.ended(job_id)["result"]["auto_delete"] is True
+    assert [path.name for path in (shared.settings.state / "jobs" / job_id[:2] / job_id).iterdir()] == ["result.json"]
+
+
+def test_what_has_no_effect_is_said(shared: Running, pdf: bytes) -> None:
+    extraction = shared.extract(pdf, "invoice.pdf", storage='{"folderName": "Invoices"}').json()
+    assert any("folderName" in warning for warning in extraction["warnings"])
+    config = {"input_schema": SCHEMA, "effort": True}
+    found = {"extraction_id": extraction["extraction_id"], "schema_config": config}
+    assert any("effort" in warning for warning in shared.http.post("/schema", json=found).json()["warnings"])
+
+
 def test_words_read_later_are_those_read_at_once() -> None:
     whole = read_document(REPORT, ReadOptions(words=True))
     saved = read_document(REPORT, ReadOptions(recognised_words=True))

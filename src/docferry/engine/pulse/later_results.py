@@ -14,6 +14,8 @@ from docferry.engine.pulse.sourced import SourcedDocument, joined, sourced, with
 from docferry.engine.pulse.tables import tables_output
 from docferry.engine.tasks import Json, Result, Saved, Task, TaskFailed, load_extraction
 
+NO_EFFORT = "`effort` has no effect: this engine has one way to look for values, and it is the thorough one"
+
 
 def split(task: Task) -> Result:
     """``POST /split``."""
@@ -108,6 +110,7 @@ def schema_output(task: Task, source: SourcedDocument, config: SchemaConfig) -> 
     if config.wanted is None:
         raise TaskFailed("REQ_004", "a schema is missing: give input_schema")
     output, warnings = values_by_schema(task, source.document, config.wanted, config.schema_prompt)
+    warnings += [NO_EFFORT] if config.effort else []
     return output | {"citations": sourced(output["citations"], source)}, warnings
 
 

@@ -20,7 +20,7 @@ from docferry.engine.pulse.options import (
 )
 from docferry.engine.pulse.results import extraction_result, read_options_of, source_of_missing_words
 from docferry.engine.pulse.sourced import joined
-from docferry.engine.tasks import Json, Result, Saved, Task, read
+from docferry.engine.tasks import Json, Result, Saved, Task, delete_extractions, read
 
 
 @dataclass(slots=True)
@@ -51,6 +51,8 @@ def execute(task: Task) -> Result:
         "auto_delete": not keeps,
         "results": progress.results,
     }
+    if not keeps:
+        delete_extractions(task, progress.saved)
     saved = tuple(progress.saved) if keeps else ()
     return Result(answer, pages=progress.pages, credits=progress.credits, saved=saved)
 

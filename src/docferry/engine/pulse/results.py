@@ -162,5 +162,7 @@ def warnings_of(options: ExtractOptions) -> Iterator[str]:
         yield "`customPrompt` has no effect in this engine"
     if options.extensions.alt_outputs.return_xml:
         yield "`extensions.altOutputs.returnXml` is not offered by this engine"
+    if options.storage.folder_name is not None or options.storage.folder_id is not None:
+        yield "`storage.folderName` and `storage.folderId` have no effect: this engine keeps no folders"
     if options.model != "default":
         yield f"this engine has one model; `{options.model}` gives the same result as `default`"
