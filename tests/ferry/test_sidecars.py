@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from commands import docferry
 from daemons import Ferry, wait_for
 from peers.fake_provider import FakeProvider
 
@@ -42,6 +43,22 @@ def test_bad_sidecar_fails_its_document_with_the_reason(tmp_path: Path) -> None:
     error = json.loads((ferry.failed / "letter.txt.error.json").read_text())
     assert "model" in error["why"]
     assert (ferry.archive / "other.txt").exists()
+    assert (ferry.failed / "letter.txt.docferry.yaml").read_bytes() == b"options: {model: pulse-ultra-2}\n"
+
+
+def test_document_that_is_done_again_keeps_its_sidecar(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {}) as fake:
+        ferry = Ferry(tmp_path, config(fake), sidecar=["options.pages", "required"])
+        ferry.drop(b"options: {pages: '1-2'}\n", "letter.txt.docferry.yaml")
+        ferry.drop(LETTER, "letter.txt")
+        assert ferry.run_once().returncode == 0
+        assert (ferry.archive / "letter.txt.docferry.yaml").exists()
+        [document] = ferry.documents()
+        assert docferry("retry", "-c", ferry.config, document.id).returncode == 0
+        assert not (ferry.archive / "letter.txt.docferry.yaml").exists()
+        assert ferry.run_once().returncode == 0
+        assert [submission.fields["pages"] for submission in fake.accepted()] == ["1-2", "1-2"]
+    assert ferry.ask("audit", "--deep")["ok"]
 
 
 def test_document_waits_for_a_sidecar_that_is_required(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from docferry.outbox.failure import ERROR_SUFFIX
 from docferry.outbox.names import first_free, numbered_file, safe_path, with_suffix
 from docferry.outbox.receipt import to_bytes
 from docferry.outbox.root import Root
+from docferry.rules.sidecar import SUFFIX as SIDECAR_SUFFIX
 
 # Errors by which a filesystem refuses a name that the inbox's filesystem had allowed.
 _NAME_REFUSED = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
@@ -31,8 +32,29 @@ _COARSEST_TIME_NS = 2_000_000_000  # FAT keeps times in steps of two seconds
 def put_away(document: Document, root: Root) -> Path:
     """Moves the original below ``root``, under its own path, and returns where it is. Repeating is safe.
 
-    OutboxError when the original is neither where the document says nor below ``root``.
+    Its sidecar goes with it: whoever tries the document again, or mends the sidecar, needs it. OutboxError when the
+    original is neither where the document says nor below ``root``.
     """
+    original = _put_original(document, root)
+    _put_sidecar(document, original, root)
+    return original
+
+
+def sidecar_of(original: Path) -> Path:
+    """Where the sidecar of an original lies that was put away."""
+    return original.with_name(with_suffix(original.name, SIDECAR_SUFFIX))
+
+
+def _put_sidecar(document: Document, original: Path, root: Root) -> None:
+    work = Path(document.work_path)
+    source = work.with_name(work.name + SIDECAR_SUFFIX)
+    if work.parent.name != document.id or not source.is_file() or source.is_symlink():
+        return  # none, or one that stays where it is, in the inbox
+    target = sidecar_of(original)
+    replace(target, source, mode=root.mode, group=root.group, token=f"{document.id}-sidecar")
+
+
+def _put_original(document: Document, root: Root) -> Path:
     *folders, name = document.path.split("/")
     try:
         return _put(document, root, folders, name)

@@ -13,8 +13,10 @@ from docferry.folders import Folder
 from docferry.models import ENDED, Document, DocumentState, Json, Step, StepState
 from docferry.outbox.failure import ERROR_SUFFIX
 from docferry.outbox.names import with_suffix
+from docferry.outbox.originals import sidecar_of
 from docferry.pipeline.context import Context
 from docferry.pipeline.ending import cancel_unsent
+from docferry.rules.sidecar import SUFFIX as SIDECAR_SUFFIX
 
 
 async def retry(context: Context, document_id: str) -> Document:
@@ -113,6 +115,9 @@ def _bring_back(document: Document) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with Folder(target.parent.parent) as parent:
         parent.sync()
+    sidecar = sidecar_of(Path(source))
+    if sidecar.is_file():  # the same settings as before; first, for once the original is there nothing is moved again
+        move(sidecar, target.with_name(target.name + SIDECAR_SUFFIX))
     move(Path(source), target)
 
 

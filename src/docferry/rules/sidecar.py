@@ -87,23 +87,25 @@ def apply_sidecar(
 def _checked(source: Source, allowed: Sequence[str]) -> SidecarFile:
     if source.problems:
         raise _refused(source.problems)
+    wanted = ", ".join(allowed) or "nothing"
+    problems = [
+        source.problem(path, "this inbox does not allow a sidecar to set this", at_key=True, wanted=wanted)
+        for path in _set_paths(source.data)
+        if path[0] in SidecarFile.model_fields and not is_allowed(path, allowed)
+    ]
     try:
         sidecar = SidecarFile.model_validate(source.data, by_alias=True, by_name=False, context={"base": Path()})
     except ValidationError as error:
-        raise _refused(problems_of(error, source, SidecarFile)) from error
-    wanted = ", ".join(allowed) or "nothing"
-    forbidden = [path for path in _set_paths(source.data) if not is_allowed(path, allowed)]
-    if forbidden:
-        problems = [
-            source.problem(path, "this inbox does not allow a sidecar to set this", at_key=True, wanted=wanted)
-            for path in forbidden
-        ]
+        raise _refused([*problems_of(error, source, SidecarFile), *problems]) from error
+    if problems:
         raise _refused(problems)
     return sidecar
 
 
-def _set_paths(data: Mapping[str, Json]) -> Iterator[KeyPath]:
+def _set_paths(data: Json) -> Iterator[KeyPath]:
     """What the sidecar sets: ``options`` and ``deliver`` key by key."""
+    if not isinstance(data, Mapping):
+        return
     for key, value in data.items():
         if key in ("options", "deliver") and isinstance(value, Mapping):
             yield from ((key, inner) for inner in value)
@@ -146,8 +148,14 @@ def _option_problems(plan: Plan, dialect: str, extra_allowed: bool, source: Sour
             )
 
 
+def _in_one_line(problem: Problem) -> str:
+    advice = [f"wanted: {problem.wanted}"] if problem.wanted else []
+    advice += [problem.hint] if problem.hint else []
+    return f"{problem.headline} ({'; '.join(advice)})" if advice else problem.headline
+
+
 def _refused(problems: Sequence[Problem]) -> RoutingError:
-    text = "; ".join(
-        f"{problem.headline}{f' (wanted: {problem.wanted})' if problem.wanted else ''}" for problem in problems
+    text = "; ".join(_in_one_line(problem) for problem in problems)
+    return RoutingError(
+        f"the sidecar is wrong: {text}", hint="mend it in the failed folder and retry the document, or drop both again"
     )
-    return RoutingError(f"the sidecar is wrong: {text}", hint="mend it and drop it with the document again")
