@@ -14,7 +14,7 @@ import pytest
 from docferry.durable import remove_tree
 from docferry.errors import OutboxError
 from docferry.outbox.failure import make_error
-from docferry.outbox.originals import put_away, put_failed
+from docferry.outbox.originals import put_away, put_failed, sidecar_of
 from docferry.outbox.root import Root
 from outbox.samples import document_at, step, tree
 
@@ -69,6 +69,19 @@ def test_names_that_are_not_text_keep_their_bytes(root: Root, tmp_path: Path) ->
     put_away(document_at(second, name, "other"), root)
     assert os.fsencode(name) in os.listdir(os.fsencode(root.path))
     assert sorted(tree(root.path).values()) == [b"%PDF", b"second"]
+
+
+def test_the_sidecar_goes_with_its_original_and_over_nothing(root: Root, tmp_path: Path) -> None:
+    (root.path / "a.pdf.docferry.yaml").write_bytes(b"another's")
+    document = document_at(claimed(tmp_path, "a.pdf"), "a.pdf", sha256=_sha256(b"%PDF"))
+    claimed(tmp_path, "a.pdf.docferry.yaml", b"priority: 5")
+    original = [put_away(document, root) for _ in range(2)][-1]
+    assert sidecar_of(original).read_bytes() == b"priority: 5"
+    assert tree(root.path) == {
+        "a.pdf.docferry.yaml": b"another's",
+        "a~2.pdf": b"%PDF",
+        "a~2.pdf.docferry.yaml": b"priority: 5",
+    }
 
 
 def test_a_failed_original_has_its_reason_beside_it(root: Root, tmp_path: Path) -> None:

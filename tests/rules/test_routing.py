@@ -270,6 +270,14 @@ class TestSidecars:
 
         assert plan.formats == ("json",)
 
+    def test_a_name_so_long_that_it_can_have_no_sidecar_needs_none(self, tmp_path: Path) -> None:
+        file = tmp_path / ("x" * 250 + ".pdf")
+        file.touch()
+
+        routing = route(self._config(tmp_path, "[options]"), Told(), candidate(file.name, file))  # type: ignore[arg-type]
+
+        assert routing.plan is not None
+
     @pytest.mark.parametrize(
         ("allowed", "sidecar", "message"),
         [

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from docferry.durable import copy_hidden, replace, temporary_name
-from docferry.errors import OutboxError
+from docferry.durable import copy_hidden, move, replace, temporary_name
+from docferry.errors import OutboxError, OutboxUnavailable
 from docferry.failpoints import failpoint
 from docferry.folders import NOT_SUPPORTED, Folder, is_there, rename_new, sha256_of, translated
 from docferry.models import Document, Json, display
@@ -26,6 +28,8 @@ from docferry.rules.sidecar import SUFFIX as SIDECAR_SUFFIX
 # Errors by which a filesystem refuses a name that the inbox's filesystem had allowed.
 _NAME_REFUSED = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
 
+_log = logging.getLogger(__name__)
+
 _COARSEST_TIME_NS = 2_000_000_000  # FAT keeps times in steps of two seconds
 
 
@@ -36,7 +40,7 @@ def put_away(document: Document, root: Root) -> Path:
     original is neither where the document says nor below ``root``.
     """
     original = _put_original(document, root)
-    _put_sidecar(document, original, root)
+    _put_sidecar(document, original)
     return original
 
 
@@ -45,13 +49,27 @@ def sidecar_of(original: Path) -> Path:
     return original.with_name(with_suffix(original.name, SIDECAR_SUFFIX))
 
 
-def _put_sidecar(document: Document, original: Path, root: Root) -> None:
-    work = Path(document.work_path)
-    source = work.with_name(work.name + SIDECAR_SUFFIX)
-    if work.parent.name != document.id or not source.is_file() or source.is_symlink():
+def _put_sidecar(document: Document, original: Path) -> None:
+    source = Path(document.work_path + SIDECAR_SUFFIX)
+    if source.parent.name != document.id or not _is_regular(source):
         return  # none, or one that stays where it is, in the inbox
-    target = sidecar_of(original)
-    replace(target, source, mode=root.mode, group=root.group, token=f"{document.id}-sidecar")
+    try:
+        move(source, sidecar_of(original))
+    except OutboxUnavailable:
+        raise
+    except (OutboxError, FileExistsError) as error:
+        # Another user's file that may not be copied to another filesystem, say: the document must end all the same.
+        _log.warning("the sidecar of %s cannot be kept: %s", display(document.path), error)
+
+
+def _is_regular(path: Path) -> bool:
+    with translated(path, "look at"):
+        try:
+            return stat.S_ISREG(path.lstat().st_mode)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
+                return False
+            raise
 
 
 def _put_original(document: Document, root: Root) -> Path:
@@ -171,11 +189,12 @@ def _link(there: Folder, hidden: str, name: str) -> None:
 
 
 def _free_name(there: Folder, name: str) -> str:
-    def is_taken(number: int) -> bool:
-        candidate = numbered_file(name, number)
-        return there.exists(candidate) or there.exists(with_suffix(candidate, ERROR_SUFFIX))
+    return numbered_file(name, first_free(lambda number: _is_taken(there, numbered_file(name, number))))
 
-    return numbered_file(name, first_free(is_taken))
+
+def _is_taken(there: Folder, name: str) -> bool:
+    """Whether an original has this name, or something is there that would be taken for what belongs to one."""
+    return any(there.exists(one) for one in (name, with_suffix(name, ERROR_SUFFIX), with_suffix(name, SIDECAR_SUFFIX)))
 
 
 def _found_again(document: Document, there: Folder, name: str, token: str) -> str:
@@ -201,10 +220,10 @@ def _renamed(document: Document, there: Folder) -> str | None:
 
 def _copied_whole(document: Document, there: Folder, name: str) -> str | None:
     """The newest file of this name that is the original's copy: one whose other traces are gone already."""
-    number = first_free(lambda candidate: there.exists(numbered_file(name, candidate))) - 1
+    number = first_free(lambda candidate: _is_taken(there, numbered_file(name, candidate))) - 1
     while number > 0:
         candidate = numbered_file(name, number)
-        if _is_copy(document, there, candidate):
+        if there.exists(candidate) and _is_copy(document, there, candidate):
             return candidate
         number -= 1
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,6 +53,8 @@ def read_sidecar(file: Path, inbox: InboxConfig) -> Source | None:
             raise RoutingError(f"the sidecar {path.name} is missing", hint="drop it with the document") from error
         return None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG and not inbox.sidecar.required:
+            return None  # a name so long that nothing can lie beside it
         if error.errno in AWAY:
             raise InboxOffline(f"{path.name} cannot be read: {AWAY[error.errno]}") from error
         raise RoutingError(f"the sidecar {path.name} cannot be read: {error.strerror}") from error
