@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pty
+import subprocess
+import sys
+import termios
 from pathlib import Path
 
 from daemons import SAMPLES, Ferry, StandingEngine, wait_for
@@ -64,3 +70,21 @@ def test_second_daemon_on_the_same_state_is_refused(tmp_path: Path) -> None:
         assert done.returncode != 0
         assert "another docferry" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_closing_the_terminal_ends_a_daemon_that_was_started_in_it(tmp_path: Path) -> None:
+    ferry = Ferry(tmp_path, {"providers": {"local": {"dialect": "pulse", "url": "http://127.0.0.1:9"}}})
+    screen, terminal = pty.openpty()
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+    words = [sys.executable, "-m", "docferry", "run", "-c", str(ferry.config)]
+    with ferry, ferry.log.open("wb") as log:
+        ferry.process = subprocess.Popen(words, stdin=terminal, stdout=log, stderr=log, preexec_fn=take_terminal)
+        os.close(terminal)
+        wait_for(ferry.is_ready, saying=ferry.log_text)
+        os.close(screen)
+        assert ferry.process.wait(timeout=60) == 0, ferry.log_text()
+    assert "stopped; 0 documents go on at the next start" in ferry.log_text()

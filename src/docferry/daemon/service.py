@@ -16,6 +16,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 from docferry import __version__
@@ -92,6 +93,15 @@ async def _until_ended(daemon: Daemon) -> ExitCode:
     return code
 
 
+def _has_terminal() -> bool:
+    """Whether a terminal controls this process: closing it is then meant to end what was started in it."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
 class Daemon:
     """One run of the daemon. Its parts meet only in the ledger and in ``Dispatcher``."""
 
@@ -149,7 +159,14 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_stop_signal, number)
-        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        loop.add_signal_handler(signal.SIGHUP, partial(self._on_hangup, had_terminal=_has_terminal()))
+
+    def _on_hangup(self, *, had_terminal: bool) -> None:
+        """A service is asked to read its configuration again; the terminal of one that was started by hand is gone."""
+        if had_terminal and not _has_terminal():
+            self._stop.set()
+        else:
+            self._reload.set()
 
     def _on_stop_signal(self, number: int) -> None:
         """The first asks, the second insists: what is cut off then is settled at the next start."""
@@ -386,7 +403,8 @@ class Daemon:
         with suppress(TimeoutError):  # what was not sent in time is remembered
             async with asyncio.timeout(LAST_ALERTS_S):
                 await self.alerts.look()
-        log.info("stopped; %d documents go on at the next start", len(self.dispatcher.schedule))
+        left = len(self.dispatcher.schedule)
+        log.info("stopped; %s at the next start", "1 document goes on" if left == 1 else f"{left} documents go on")
 
     async def _save_pace(self) -> None:
         for (provider, endpoint), model in self.context.pace.changed().items():

@@ -218,7 +218,7 @@ def refusal(answer: Answer, context: Context) -> ProviderError:
         return Parked(message, hint=hint, status=status, needs_person=True)
     if status == 404 and context.call is Call.READ:
         return JobUnknown(message, status=status, code=code)
-    return _rejected(message, status, code, context)
+    return _rejected(message, status, words, context)
 
 
 def _is_gone(status: int, words: Said, call: Call) -> bool:
@@ -262,16 +262,19 @@ def _server_trouble(
     return Unavailable(message, status=status, code=code, retry_after_s=wait_s, throttled=throttled)
 
 
-def _rejected(message: str, status: int, code: str | None, context: Context) -> ProviderError:
+def _rejected(message: str, status: int, words: Said, context: Context) -> ProviderError:
+    code = words.code
     if status == 404 and context.call is Call.SUBMIT and not context.by_id:
         hint = "the provider does not have this endpoint; check its url"
         return Parked(message, hint=hint, status=status, code=code, needs_person=True)
     if status == 404 and context.by_id:
         hint = "the provider no longer has what an earlier step made; `retry` runs the document again from the start"
         return Rejected(message, hint=hint, status=status, code=code)
-    if status == 413:
-        return Rejected(message, hint="the file is too large for this provider", status=status, code=code)
-    return Rejected(message, status=status, code=code)
+    if context.call is Call.SUBMIT and not context.by_id and words.message:  # what a person must know comes first
+        where = f"{context.path}: {status}" + (f" {code}" if code else "")
+        message = f"{context.provider} refuses the document: {words.message} ({where})"
+    remedy = "the file is too large for this provider" if status == 413 else None
+    return Rejected(message, hint=remedy, status=status, code=code)
 
 
 def unusable(fault: AnswerFault, context: Context, status: int) -> ProviderError:
