@@ -22,8 +22,9 @@ def hashes_below(folder: Path) -> Counter[str]:
 
 
 def _is_ours(path: Path) -> bool:
-    """Marker and canary lie in the folder that holds the work folders; the rest has our prefix."""
-    return path.name.startswith(".docferry") or path.name.endswith(".error.json") or path.parent.name == ".docferry"
+    """Marker and canary lie in the folder that holds the work folders; the rest has our prefix, or is a probe."""
+    beside_work_folders = path.parent.name == ".docferry" or path.parent.name.startswith("probe.")
+    return path.name.startswith(".docferry") or path.name.endswith(".error.json") or beside_work_folders
 
 
 def whole_receipts(ferry: Ferry) -> list[dict[str, Any]]:
@@ -45,6 +46,9 @@ def check_all_ended(ferry: Ferry, dropped: Iterable[bytes]) -> None:
     archived, failed = hashes_below(ferry.archive), hashes_below(ferry.failed)
     left = hashes_below(ferry.inbox)
     assert not left, f"left in the inbox: {sorted(str(path) for path in ferry.inbox.rglob('*') if path.is_file())}"
+    states = {document.id: document.state for document in ferry.documents()}
+    kept = [path.name for path in (ferry.inbox / ".docferry").iterdir() if path.name in states]
+    assert all(states[id] in ("failed", "canceled") for id in kept), f"work folders left behind: {kept}"
     assert archived + failed == wanted, f"lost: {wanted - archived - failed}; twice: {archived + failed - wanted}"
     delivered = Counter(receipt["sha256"] for receipt in whole_receipts(ferry) if not receipt["partial"])
     assert delivered == archived, f"no receipt: {archived - delivered}; delivered twice: {delivered - archived}"

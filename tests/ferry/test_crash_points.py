@@ -13,7 +13,7 @@ from daemons import Ferry
 from peers.fake_provider import FakeProvider
 
 GOOD = b"A letter that is delivered.\n"
-BAD = b"A letter that the provider cannot read.\n"
+BAD = b"A bad letter, which the provider cannot read.\n"
 
 EFFECTS = 100
 """More than a run of two documents has; the test makes sure that the sweep went past the last one."""
@@ -35,6 +35,10 @@ def test_killed_at_every_effect_and_nothing_is_lost_or_done_twice(tmp_path: Path
                 break
             ended = ferry.run_once()
             assert ended.returncode in (0, 1), ended.stderr
+            assert {document.path: document.state for document in ferry.documents()} == {
+                "a/good.txt": "delivered",
+                "bad.txt": "failed",
+            }
             check_all_ended(ferry, [GOOD, BAD])
             check_submitted_once(fake.stats())
     assert survived > 20, f"the sweep saw only {survived} effects, or none was the last"

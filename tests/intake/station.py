@@ -57,6 +57,7 @@ class Station:
         marker_id: str | None = None,
         owner: str = "station",
         known_ids: Callable[[list[str]], Collection[str]] | None = None,
+        finished_ids: Callable[[list[str]], Collection[str]] | None = None,
         pre_route: Callable[[Candidate], bool] | None = None,
         known: Callable[[FileIdentity, str], bool] | None = None,
         **settings: Any,
@@ -91,6 +92,7 @@ class Station:
             pre_route=pre_route,
             known=known,
             known_ids=known_ids,
+            finished_ids=finished_ids,
             marker_id=marker_id,
             owner=owner,
         )

@@ -273,6 +273,22 @@ def test_an_inbox_that_comes_online_takes_up_what_was_forgotten(tmp_path: Path) 
         station.until_event(EventKind.ADOPTED, "sub/a.pdf")
 
 
+def test_what_a_crash_left_of_ended_documents_is_cleared_away_and_never_an_original(tmp_path: Path) -> None:
+    ended = claim_one(tmp_path / "inbox")
+    Path(ended.work_path).unlink()
+    (Path(ended.work_path).parent / ".docferry.1-0-1.answer.json").write_bytes(b"{}")
+    returned = claim_one(tmp_path / "inbox")  # was brought back by a person a moment ago
+    probe = tmp_path / "inbox" / ".docferry" / "probe.0123"
+    probe.mkdir()
+    os.utime(probe, (0, 0))
+    station = make_station(tmp_path, known_ids=set, finished_ids=set)
+    with station.running():
+        station.until(lambda: not Path(ended.work_path).parent.exists(), "cleared away")
+        station.until(lambda: station.status.online, "online")
+    assert content_of(returned) == PDF
+    assert probe.exists(), "it may be another daemon's, which is just at it"
+
+
 def test_ids_are_unique_however_fast_they_are_made() -> None:
     ids: list[str] = []
     threads = [threading.Thread(target=lambda: ids.extend(CLAIMER.new_id() for _ in range(500))) for _ in range(4)]

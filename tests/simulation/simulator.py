@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -44,6 +45,7 @@ from simulation.world import (
 )
 
 MOST_STEPS = 400
+_NUMBERED = re.compile(r"~\d+\.txt$")  # the same name again
 
 
 @dataclass(frozen=True)
@@ -231,8 +233,8 @@ class Simulation:
         receipts = []
         for folder, _, names in os.walk(self.folder):
             for name in names:
-                if name in originals:
-                    originals[name].append(f"{folder}/{name}")
+                if (original := _NUMBERED.sub(".txt", name)) in originals:
+                    originals[original].append(f"{folder}/{name}")
                 elif name.endswith(RECEIPT_SUFFIX) and folder.startswith(str(self.inbox.outbox)):
                     receipts.append(f"{folder}/{name}")
         return originals, receipts

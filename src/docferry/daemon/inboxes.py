@@ -20,6 +20,7 @@ from docferry.intake.values import Candidate, EventKind, InboxStatus, IntakeEven
 from docferry.intake.watcher import Watcher
 from docferry.ledger import Event, Oldest
 from docferry.ledger.ledger import find_known_identity, known_among
+from docferry.ledger.upkeep import finished_among
 from docferry.models import FileIdentity, display, new_id
 from docferry.observe.metrics import Metrics
 from docferry.observe.notify import Progress
@@ -109,6 +110,7 @@ class Inboxes:
             pre_route=self._pre_route if routes_first else None,
             known=(lambda identity, path: self._known(config.name, identity, path)),
             known_ids=lambda ids: ledger.call_sync(lambda connection: known_among(connection, ids)),
+            finished_ids=lambda ids: ledger.call_sync(lambda connection: finished_among(connection, ids)),
             marker_id=marker,
             owner=owner,
         )

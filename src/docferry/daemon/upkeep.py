@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docferry.errors import LedgerError
-from docferry.intake.values import DONE_SUFFIX, SIDECAR_SUFFIX
+from docferry.intake.recovery import clear_away
 from docferry.ledger.integrity import IntegrityCheck
 from docferry.ledger.ledger import known_among
 from docferry.ledger.upkeep import START, find_old, forget, forget_events
@@ -28,8 +28,6 @@ FORGET_EVERY_LEAST_S = 1.0
 BATCH = 100  # documents that leave in one commit: the work's own commits wait for it
 PAUSE_S = 0.1  # between batches
 TO_TIDY = "work folders of forgotten documents"  # the ledger's memory of them: [id, folder]
-
-_OUR_PREFIX = ".docferry"
 
 
 class Upkeep:
@@ -106,7 +104,7 @@ class Upkeep:
             return []
         known = await ledger.call(partial(known_among, ids=[id_ for id_, _ in folders]))
         gone = [[id_, folder] for id_, folder in folders if id_ not in known]
-        left = await asyncio.to_thread(lambda: [entry for entry in gone if not _remove(Path(entry[1]))])
+        left = await asyncio.to_thread(lambda: [entry for entry in gone if not clear_away(Path(entry[1]))])
         await ledger.remember(TO_TIDY, left)
         return left
 
@@ -121,19 +119,3 @@ def _may_lie_in_inbox(document: Document, offline: dict[str, str]) -> bool:
     if document.original_at != document.work_path:
         return False  # it was moved
     return document.inbox in offline or os.path.lexists(document.work_path)
-
-
-def _remove(folder: Path) -> bool:
-    """Whether nothing of ours is left of the folder. One that holds anything else stays as it is."""
-    try:
-        names = os.listdir(folder)  # noqa: PTH208 - names, not paths
-        if all(name.startswith(_OUR_PREFIX) or name.endswith((SIDECAR_SUFFIX, DONE_SUFFIX)) for name in names):
-            for name in names:
-                (folder / name).unlink()
-            folder.rmdir()
-    except FileNotFoundError:
-        return True
-    except OSError as error:
-        log.warning("%s stays for now: %s", folder, error.strerror)
-        return False
-    return True

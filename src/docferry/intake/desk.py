@@ -36,6 +36,7 @@ class Hooks:
     pre_route   whether the rules want the file; None: they want every file
     known       ``claim: leave``: whether the ledger has this version of the file
     known_ids   which of these documents the ledger has; None: do not look for forgotten work folders
+    finished_ids  which of these documents have ended and need their work folders no more
     """
 
     on_claimed: Callable[[list[Claimed]], None]
@@ -43,6 +44,7 @@ class Hooks:
     pre_route: Callable[[Candidate], bool] | None
     known: Callable[[FileIdentity, str], bool] | None
     known_ids: Callable[[list[str]], Collection[str]] | None
+    finished_ids: Callable[[list[str]], Collection[str]] | None
 
 
 class Desk:

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from docferry.clock import Clock
@@ -16,8 +17,8 @@ from docferry.intake.desk import Desk, Hooks
 from docferry.intake.hints import Hints
 from docferry.intake.looking import Age, Looker, Moment
 from docferry.intake.pace import POLL_S, Gaps, scan_interval_s
-from docferry.intake.recovery import adopt, work_folders
-from docferry.intake.root import Home, MarkerId, Root
+from docferry.intake.recovery import adopt, clear_away, work_folders
+from docferry.intake.root import WORK_FOLDER, Home, MarkerId, Root
 from docferry.intake.scanner import NoRoom, Scanner, Take, Walk
 from docferry.intake.tracks import Tracks
 from docferry.intake.values import Candidate, Claimed, EventKind, Hint, InboxStatus, IntakeEvent, split
@@ -55,6 +56,7 @@ class Inbox:
         pre_route: Callable[[Candidate], bool] | None = None,
         known: Callable[[FileIdentity, str], bool] | None = None,
         known_ids: Callable[[list[str]], Collection[str]] | None = None,
+        finished_ids: Callable[[list[str]], Collection[str]] | None = None,
         marker_id: str | None = None,
         owner: str = "",
     ) -> None:
@@ -69,6 +71,7 @@ class Inbox:
             pre_route=self._outside(pre_route) if pre_route is not None else None,
             known=known,
             known_ids=known_ids,
+            finished_ids=finished_ids,
         )
         self._home = Home(
             str(config.path), MarkerId.parse(marker_id) if marker_id else None, writable=config.claim == "move"
@@ -208,12 +211,15 @@ class Inbox:
             self._report(EventKind.ONLINE, "", f"{display(root.path)} is there ({plan})")
 
     def _take_up_forgotten(self, root: Root) -> None:
-        """Hands over what lies in work folders and is not in the ledger."""
+        """Hands over what lies in work folders and is not in the ledger; removes what a crash has left behind."""
         self._take_up_at = _NEVER
         if self._hooks.known_ids is None or not root.has_work_folder:
             return
         ids = work_folders(root)
         known = {*self._hooks.known_ids(ids), *self._desk.owed_ids}
+        if self._hooks.finished_ids is not None:
+            for id in self._hooks.finished_ids([id for id in ids if id in known]):
+                clear_away(Path(root.path, WORK_FOLDER, id))  # a crash came before the pipeline could
         unknown = [id for id in ids if id not in known]
         found = adopt(root, self.config.name, unknown, owner=self._owner, now=self._clock.now())
         for claimed in found.documents:

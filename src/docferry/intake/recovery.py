@@ -7,12 +7,14 @@ daemons may share an inbox, so a folder whose record names another owner is neve
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import stat
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from docferry.config.models import InboxConfig
 from docferry.intake.claiming import remove_work_folder, work_path
@@ -20,6 +22,8 @@ from docferry.intake.ignoring import OWN_PREFIX
 from docferry.intake.record import RECORD, RECORD_LIMIT_BYTES, Record, parse
 from docferry.intake.root import Home, Root
 from docferry.intake.values import DONE_SUFFIX, SIDECAR_SUFFIX, Claimed, identity_of, split
+
+log = logging.getLogger(__name__)
 
 _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{16}")  # the alphabet of models.new_id
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -48,6 +52,31 @@ def work_folders(root: Root) -> list[str]:
     """The ids of all work folders, oldest first."""
     with os.scandir(root.work_fd) as entries:
         return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and _ID.fullmatch(e.name))
+
+
+def clear_away(folder: Path) -> bool:
+    """Whether nothing of ours is left of a work folder. One that holds anything else, an original say, stays."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - names, not paths
+        if all(name.startswith(OWN_PREFIX) or name.endswith((SIDECAR_SUFFIX, DONE_SUFFIX)) for name in names):
+            for name in names:
+                _remove(folder / name)
+            folder.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        log.warning("%s stays for now: %s", folder, error.strerror)
+        return False
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():  # the pictures of an answer
+        for inner in path.iterdir():
+            inner.unlink()
+        path.rmdir()
+    else:
+        path.unlink()
 
 
 def adopt(root: Root, inbox: str, ids: Iterable[str], *, owner: str, now: float, fresh_s: float = FRESH_S) -> Recovery:

@@ -24,7 +24,9 @@ MARKER = "marker"
 CANARY = "canary"
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MARKER_LIMIT_BYTES = 200
+_PROBE = "probe."
 _PROBE_BYTES = 4096
+_OLD_PROBE_NS = 60 * 10**9
 _BARE_VISITS = 2
 
 _MAY_NOT_WRITE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -118,7 +120,8 @@ class Root:
 
     def probe(self) -> None:
         """Makes and removes a folder with a file in it, as a claim will; OSError as the claim would get it."""
-        name = f"probe.{uuid.uuid4().hex}"
+        self._remove_old_probes()
+        name = f"{_PROBE}{uuid.uuid4().hex}"
         os.mkdir(name, 0o700, dir_fd=self.work_fd)
         try:
             fd = os.open(
@@ -130,10 +133,23 @@ class Root:
             finally:
                 os.close(fd)
         finally:
-            with suppress(OSError):
-                os.unlink(f"{name}/probe", dir_fd=self.work_fd)
-            with suppress(OSError):
-                os.rmdir(name, dir_fd=self.work_fd)
+            self._remove_probe(name)
+
+    def _remove_old_probes(self) -> None:
+        """Those that a crash has left; not one of another daemon that is just at it."""
+        now_ns = self.filesystem_now_ns() or 0
+        with os.scandir(self.work_fd) as entries:
+            probes = [entry for entry in entries if entry.name.startswith(_PROBE)]
+        for probe in probes:
+            with suppress(FileNotFoundError):
+                if now_ns - probe.stat(follow_symlinks=False).st_ctime_ns > _OLD_PROBE_NS:
+                    self._remove_probe(probe.name)
+
+    def _remove_probe(self, name: str) -> None:
+        with suppress(OSError):
+            os.unlink(f"{name}/probe", dir_fd=self.work_fd)
+        with suppress(OSError):
+            os.rmdir(name, dir_fd=self.work_fd)
 
     def touch_canary(self) -> bool:
         """Closes a file of ours after opening it for writing, which a watch that works reports. Writes nothing.

@@ -117,3 +117,17 @@ def forget_events(connection: Connection, before: float, limit: int) -> int:
             (before, limit),
         ).rowcount
     )
+
+
+def finished_among(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Which of these documents need their work folders no more: put away, and no paid answer is kept for a retry."""
+    found: set[str] = set()
+    for start in range(0, len(ids), 500):
+        some = list(ids[start : start + 500])
+        marks = ", ".join("?" * len(some))
+        statement = (
+            f"SELECT id FROM documents WHERE id IN ({marks}) AND filed = 1 AND (state IN ('delivered', 'skipped')"  # noqa: S608
+            " OR NOT EXISTS (SELECT 1 FROM steps WHERE document = documents.id AND steps.state = 'done'))"
+        )
+        found.update(id_ for (id_,) in connection.execute(statement, some))
+    return found

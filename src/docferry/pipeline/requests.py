@@ -33,6 +33,8 @@ async def retry(context: Context, document_id: str) -> Document:
     if document.state in ENDED and context.inbox(document).claim != "leave":
         await asyncio.to_thread(_bring_back, document)
         failpoint("retry.brought-back")
+    if error_file is not None:  # before the commit: nobody would come back to remove it after a crash
+        await asyncio.to_thread(_remove, error_file)
     goes_on = document.state is not DocumentState.DELIVERED and any(step.state is StepState.DONE for step in steps)
     held = document.state is DocumentState.HELD
     afresh: dict[str, Json] = (
@@ -40,7 +42,7 @@ async def retry(context: Context, document_id: str) -> Document:
     )
     if afresh:
         afresh["facts"] = {name: value for name, value in document.facts.items() if name != "class"}
-    document = await context.commit(
+    return await context.commit(
         context.change(
             document,
             "retried",
@@ -58,9 +60,6 @@ async def retry(context: Context, document_id: str) -> Document:
             **afresh,
         )
     )
-    if error_file is not None:
-        await asyncio.to_thread(_remove, error_file)
-    return document
 
 
 async def cancel(context: Context, document_id: str) -> Document:
