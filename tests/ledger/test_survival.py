@@ -205,6 +205,37 @@ def test_ledger_that_is_gone_is_made_anew_from_the_work_folders(tmp_path: Path) 
         check_all_ended(ferry, contents)
 
 
+def test_paid_jobs_of_a_lost_ledger_are_polled_on_where_the_provider_cannot_be_asked(tmp_path: Path) -> None:
+    """Plain Pulse: no idempotency key, no listing. The work folders carry what goes on without a second payment."""
+    contents = [f"Letter number {number}".encode() for number in range(3)]
+    steps = [{"extract": {}}, {"split": {"split_config": {"split_input": [{"name": "All"}]}}}]
+    with FakeProvider("pulse", {"job_s": 600}) as fake:
+        config = {
+            "providers": {"local": {"dialect": "pulse", "url": fake.url}},
+            "rules": [{"name": "everything", "provider": "local", "steps": steps}],
+        }
+        with Ferry(tmp_path, config).start() as ferry:
+            for number, content in enumerate(contents):
+                ferry.drop(content, f"letter-{number}.txt")
+            wait_for(lambda: len(ferry.documents("waiting")) == 3, saying=ferry.log_text)
+            wait_for(lambda: len(list(ferry.inbox.glob(".docferry/*/.docferry.job.json"))) == 3, saying=ferry.log_text)
+            broken = next(ferry.inbox.glob(".docferry/*/.docferry.job.json"))
+            broken.write_bytes(broken.read_bytes()[:-5])  # as by a crash: this one is paid again, and no worse
+            ferry.kill()
+            for file in ferry.state.glob("ledger.sqlite*"):
+                file.unlink()
+            fake.script["job_s"] = 0
+            for job in fake.seen.jobs.values():
+                job.seconds = 0
+            ferry.start(ready=False)
+            documents = ferry.wait_for_ended(3)
+            assert {document.state for document in documents} == {"delivered"}
+            assert ferry.stop() == 0
+        extracts = [submission for submission in fake.stats()["submissions"] if submission["endpoint"] == "extract"]
+        assert len(extracts) == 3 + 1
+        check_all_ended(ferry, contents)
+
+
 def test_history_is_forgotten_by_age_and_open_or_held_documents_never(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path).open()
     ended = {"state": DocumentState.DELIVERED, "filed": True, "updated_at": 50.0}

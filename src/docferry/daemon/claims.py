@@ -15,9 +15,10 @@ from docferry.durable import DurableFile
 from docferry.errors import UsageError
 from docferry.intake.values import Claimed, identity_of
 from docferry.ledger import Event, Ledger
-from docferry.models import Document, DocumentState, display, new_id
+from docferry.models import Document, DocumentState, Step, display, new_id
 from docferry.pipeline.context import WORK_FOLDER
 from docferry.pipeline.dispatcher import Dispatcher
+from docferry.pipeline.jobnote import read_note
 from docferry.pipeline.route import SENT_TO
 
 _CHUNK_BYTES = 1 << 20
@@ -43,11 +44,25 @@ class ClaimDesk:
         """Raises LedgerError when the claims cannot be recorded; the scanner then offers them again."""
         if not batch:
             return
-        documents = [to_document(claimed) for claimed in batch]
-        self._ledger.add_documents_sync(documents, Event("claimed"))
+        documents, steps = [], []
+        for claimed in batch:
+            document, known_steps = self._with_its_job(claimed)
+            documents.append(document)
+            steps += known_steps
+        self._ledger.add_documents_sync(documents, Event("claimed"), steps)
         with self._lock:
             self._on_the_way += len(documents)
         self._loop.call_soon_threadsafe(self._schedule, documents)
+
+    def _with_its_job(self, claimed: Claimed) -> tuple[Document, list[Step]]:
+        """The document, and where an earlier ledger was lost, the steps of a job that is paid for already."""
+        document = to_document(claimed)
+        if not claimed.adopted or claimed.problem is not None:
+            return document, []
+        resumed = read_note(Path(claimed.work_path).parent, document)
+        if resumed is None or resumed[0].provider not in self._dispatcher.context.services:
+            return document, []
+        return resumed
 
     async def send(self, file: Path, inbox: InboxConfig, provider: str | None) -> Document:
         """Takes a copy of ``file`` as a document of ``inbox``, past its scanner. Raises UsageError.

@@ -117,6 +117,7 @@ def _adopt_one(
             seen_at=record.seen_at if record is not None else now,
             claimed_at=now,
             problem=record.problem if record is not None else None,
+            adopted=True,
         )
     )
 

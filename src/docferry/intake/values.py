@@ -68,7 +68,8 @@ class Candidate:
 class Claimed:
     """A file that is ours. ``problem`` says why it was given up on (empty, never completed); None: it is whole.
 
-    ``identity`` is that of the file at ``work_path``: a rename changes a file's ctime.
+    ``identity`` is that of the file at ``work_path``: a rename changes a file's ctime. ``adopted``: it was found in its
+    work folder, which may hold more than the file.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Claimed:
     seen_at: float
     claimed_at: float
     problem: str | None = None
+    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

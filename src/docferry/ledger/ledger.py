@@ -89,12 +89,14 @@ class Ledger:
 
     # documents
 
-    def add_documents_sync(self, documents: Sequence[Document], event: Event) -> list[Document]:
+    def add_documents_sync(
+        self, documents: Sequence[Document], event: Event, steps: Sequence[Step] = ()
+    ) -> list[Document]:
         """Enters newly claimed documents, from a scanner's thread; gives those that are new.
 
-        Entering one again changes nothing.
+        Entering one again changes nothing. ``steps`` are what is known of documents from an earlier ledger.
         """
-        return self._writer.call_sync(lambda connection: insert_documents(connection, documents, event))
+        return self._writer.call_sync(lambda connection: insert_documents(connection, documents, event, steps))
 
     async def document(self, document_id: str) -> Document | None:
         recent = self._recent.get(document_id)
@@ -180,8 +182,10 @@ def _take_lock(state: Path) -> int:
     return descriptor
 
 
-def insert_documents(connection: Connection, documents: Sequence[Document], event: Event) -> list[Document]:
-    """Enters those that are new, and gives them."""
+def insert_documents(
+    connection: Connection, documents: Sequence[Document], event: Event, steps: Sequence[Step] = ()
+) -> list[Document]:
+    """Enters those that are new, with their steps, and gives them."""
     columns = rows.document_columns(documents[0]) if documents else {}
     statement = f"INSERT OR IGNORE INTO documents ({', '.join(columns)}) VALUES ({rows.placeholders(columns)})"  # noqa: S608 - our own column names
     entered = []
@@ -189,6 +193,9 @@ def insert_documents(connection: Connection, documents: Sequence[Document], even
         if connection.execute(statement, rows.document_columns(document)).rowcount:
             insert_event(connection, event, document.claimed_at, document.id, document.state.value)
             entered.append(document)
+    if steps:
+        new = {document.id for document in entered}
+        _write_steps(connection, (step for step in steps if step.document_id in new))
     return entered
 
 

@@ -14,6 +14,7 @@ from docferry.pipeline.cancel import came_too_late, cancel_job, end_canceled, te
 from docferry.pipeline.context import Context, Service
 from docferry.pipeline.ending import fail, try_later
 from docferry.pipeline.finishing import finish_step, point_at_result
+from docferry.pipeline.jobnote import keep_note
 from docferry.providers.base import Answered, JobCanceled, JobExpired, JobFailed, Pending, Pointed
 
 FRESH_JOB_GRACE_S = 60.0
@@ -112,19 +113,21 @@ async def _still_pending(context: Context, document: Document, step: Step, pendi
     now = context.clock.now()
     context.warn_once(step.provider, pending.warnings)
     due_at = context.pace.next_poll_at(step, document, now, pending.retry_after_s)
-    warnings = tuple(dict.fromkeys((*step.warnings, *pending.warnings)))
-    return await context.commit(
+    step = replace(step, warnings=tuple(dict.fromkeys((*step.warnings, *pending.warnings))))
+    document = await context.commit(
         context.change(
             document,
             "polled",
             {"status": pending.status},
             quiet=True,
-            steps=(replace(step, warnings=warnings),),
+            steps=(step,),
             due_at=due_at,
             attempts=0,
             waits_for=f"job {step.job_id} of {step.provider} ({pending.status})",
         )
     )
+    await keep_note(context, document, steps, step)
+    return document
 
 
 async def _poll_failed(

@@ -17,6 +17,7 @@ from docferry.pipeline import steps as planning
 from docferry.pipeline.context import Context, Service
 from docferry.pipeline.ending import cancel_unsent, fail, try_later, use_fallback
 from docferry.pipeline.finishing import finish_step, point_at_result
+from docferry.pipeline.jobnote import keep_note
 from docferry.pipeline.links import read_link
 from docferry.pipeline.pages import Target, known_pages, mode_of
 from docferry.providers.base import TOO_LONG_FOR_SYNC, Accepted, Answered, Pointed, Submission
@@ -209,7 +210,7 @@ async def _taken(
         sha256 = await asyncio.to_thread(sha256_of_file, Path(document.work_path))
     if isinstance(answer, Accepted):
         step = replace(step, state=StepState.WAITING)
-        return await context.commit(
+        document = await context.commit(
             context.change(
                 document,
                 "accepted",
@@ -222,6 +223,8 @@ async def _taken(
                 waits_for=f"job {answer.job_id} of {step.provider}",
             )
         )
+        await keep_note(context, document, steps, step)
+        return document
     if isinstance(answer, Pointed):
         return await point_at_result(context, document, step, answer, sha256=sha256)
     return await finish_step(context, document, step, steps, answer, sha256=sha256)
