@@ -70,9 +70,10 @@ rules: [{name: everything, provider: keyed}]
 
 
 def receipt(machine: Machine, outbox: str, name: str) -> dict[str, object]:
-    """The receipt of a delivered document, waited for."""
-    path = shlex.quote(f"{outbox}/{name}.receipt.json")
-    machine.until(lambda: machine.holds(f"test -s {path}"), f"the receipt of {name}", 60)
+    """The receipt of a delivered document, waited for; its original is in the archive, which comes after that."""
+    archive = outbox.removesuffix("outbox") + "archive"
+    path, original = shlex.quote(f"{outbox}/{name}.receipt.json"), shlex.quote(f"{archive}/{name}")
+    machine.until(lambda: machine.holds(f"test -s {path} -a -e {original}"), f"the receipt of {name}", 60)
     content: dict[str, object] = json.loads(machine.ask(f"cat {path}"))
     return content
 
@@ -224,10 +225,13 @@ def test_a_reload_takes_a_good_edit_and_refuses_a_bad_one(service: Machine) -> N
 
 def test_a_killed_daemon_comes_back_and_delivers_once(service: Machine) -> None:
     restarts = int(service.show("docferry", "NRestarts"))
+    # An engine that is held still keeps the documents on their way until the daemon is dead, however slow we are.
+    service.run("systemctl kill --signal=STOP docferry-engine")
     for number in range(3):
         drop(service, "page.html", "/srv/docferry/inbox", f"killed {number}.html")
-    service.until(lambda: service.holds("ls /srv/docferry/inbox/.docferry/*/killed* >/dev/null 2>&1"), "it was claimed")
-    service.run(f"kill -9 {main_pid(service)}")
+    claimed = "test $(find /srv/docferry/inbox/.docferry -name 'killed*.html' | wc -l) = 3"
+    service.until(lambda: service.holds(claimed), "they were claimed")
+    service.run(f"kill -9 {main_pid(service)}; systemctl kill --signal=CONT docferry-engine")
     for number in range(3):
         receipt(service, "/srv/docferry/outbox", f"killed {number}.html")
     service.until(lambda: int(service.show("docferry", "NRestarts")) == restarts + 1, "it was started again")
