@@ -79,10 +79,10 @@ def small_print_pdf() -> bytes:
 def stamped_scan_pdf(picture: Image.Image) -> bytes:
     """A page that is a picture, with a digital line at its head, as fax machines and archives add."""
     buffer = BytesIO()
-    canvas = Canvas(buffer, pagesize=(595, 842), invariant=1)
-    canvas.drawImage(ImageReader(picture.convert("RGB")), 0, 0, 595, 842)
-    canvas.setFont("Helvetica", 8)
-    canvas.drawString(60, 830, "Received by fax from +1 555 0142 on 18 March 2026 at 08:41, page 1 of 1")
+    canvas = Canvas(buffer, pagesize=(300, 310), invariant=1)  # small, since it is recognised in tests
+    canvas.drawImage(ImageReader(picture.convert("RGB")), 0, 0, 300, 310)
+    canvas.setFont("Helvetica", 7)
+    canvas.drawString(20, 300, "Received by fax from +1 555 0142 on 18 March 2026 at 08:41, page 1 of 1")
     canvas.save()
     return buffer.getvalue()
 
@@ -99,10 +99,10 @@ def blank_pdf(pages: int = 1) -> bytes:
 def garbled_pdf() -> bytes:
     """Text that shows as it should, and whose character table gives mathematical signs instead."""
     plain = BytesIO()
-    canvas = Canvas(plain, invariant=1, pageCompression=0)
+    canvas = Canvas(plain, pagesize=(320, 300), invariant=1, pageCompression=0)
     canvas.setFont("Helvetica", 14)
     for line in range(9):
-        canvas.drawString(60, 700 - 30 * line, f"Harbour dues for vessel number {line}")
+        canvas.drawString(30, 270 - 30 * line, f"Harbour dues for vessel number {line}")
     canvas.save()
     content = plain.getvalue()
     table = b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,12 @@ def read(content: bytes, options: ReadOptions = EVERYTHING, filename: str | None
         file.write(content)
         file.flush()
         return read_document(Path(file.name), options, filename=filename)
+
+
+@lru_cache
+def sample(name: str) -> Document:
+    """A shipped sample with its words and pictures, read once for all tests."""
+    return read_document(SAMPLES / name, EVERYTHING, filename=name)
 
 
 def tables(document: Document) -> list[list[list[str]]]:

@@ -9,14 +9,14 @@ import pytest
 from docferry.engine.extraction.errors import CorruptDocument, EmptyDocument, ExtractionError
 from docferry.engine.extraction.read import ReadOptions, read_document
 from docferry.engine.render import to_markdown
-from engine.extraction.reading import ROOT, SAMPLES
+from engine.extraction.reading import ROOT, SAMPLES, sample
 
 TRUTH: dict[str, list[str]] = json.loads((ROOT / "tests" / "corpus" / "truth.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", sorted(TRUTH))
 def test_markdown_of_sample_holds_known_phrases(name: str) -> None:
-    markdown = to_markdown(read_document(SAMPLES / name, ReadOptions(), filename=name))
+    markdown = to_markdown(sample(name))
     assert [phrase for phrase in TRUTH[name] if phrase not in markdown] == []
 
 
