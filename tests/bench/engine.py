@@ -23,6 +23,7 @@ from bench.reading.figures import Figure, Setting  # noqa: E402
 
 
 def parts() -> dict[str, Callable[[Setting], list[Figure]]]:
+    from bench import understanding
     from bench.reading import damage, digital, scans, service
 
     return {
@@ -35,6 +36,7 @@ def parts() -> dict[str, Callable[[Setting], list[Figure]]]:
         "languages": scans.languages,
         "overhead": scans.overhead,
         "damage": damage.random_damage,
+        "understanding": understanding.figures,
         "http": service.through_http,
         "one page": service.one_page,
         "memory": service.memory,

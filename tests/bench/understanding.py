@@ -10,11 +10,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from bench.reading.figures import Figure, Setting, share
 from corpus.understanding import development, heldout_first, heldout_second, heldout_third, topics
 from corpus.understanding.drawing import Verdict, judge
 from docferry.engine.extraction.model import Block, BlockKind, Document, Page
@@ -51,6 +53,16 @@ def report(title: str, total: Counter[str], took_s: float) -> None:
         f"{title}: right {total['right']} of {stated} ({total['right'] / stated:.1%}), missed {total['missed']}, "
         f"wrong {total['wrong']}, invented {total['invented']} of {given} given; {took_s:.1f} s"
     )
+
+
+def figures(setting: Setting) -> Iterator[Figure]:
+    """Of the invoices and pages that were held out last."""
+    total = invoices(heldout_third, details=False)
+    stated = total["right"] + total["missed"] + total["wrong"]
+    yield share("understanding: fields of ten invoices held out", total["right"], stated, 0.8)
+    yield Figure("understanding: fields invented", str(total["invented"]), "0", total["invented"] == 0)
+    right, pages = split(details=False)
+    yield share("understanding: pages split to their topic", right, pages, 0.9)
 
 
 def split(*, details: bool) -> tuple[int, int]:

@@ -125,7 +125,7 @@ def test_no_variable_of_the_environment_switches_telemetry_on(tmp_path: Path, mo
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root")
-def test_a_scan_is_read_without_a_network(tmp_path: Path) -> None:
+def test_a_picture_is_read_and_understood_without_a_network(tmp_path: Path) -> None:
     uds = tmp_path / "engine.sock"
     command = ["unshare", "-n", *COMMAND, "--state", str(tmp_path / "state"), "--uds", str(uds), "--workers", "1"]
     server = EngineProcess(tmp_path)
@@ -135,12 +135,17 @@ def test_a_scan_is_read_without_a_network(tmp_path: Path) -> None:
         with server.client() as http:
             interfaces = Path(f"/proc/{server.process.pid}/net/dev").read_text().splitlines()[2:]
             assert [line.split(":")[0].strip() for line in interfaces] == ["lo"]
-            answer = http.post("/extract", files={"file": (SAMPLES / "scan.pdf").read_bytes()}, timeout=110)
+            answer = http.post("/extract", files={"file": (SAMPLES / "receipt.png").read_bytes()}, timeout=110)
+            topics = {"split_input": [{"name": "Baking"}, {"name": "Law"}]}
+            split = http.post(
+                "/split", json={"extraction_id": answer.json()["extraction_id"], "split_config": topics}, timeout=110
+            )
     finally:
         server.process.terminate()
         assert server.process.wait(30) == 0
     assert answer.status_code == 200
-    assert "invoice" in answer.json()["markdown"].lower()
+    assert "CORNER BAKERY" in answer.json()["markdown"]
+    assert split.json()["split_output"]["splits"] == {"Baking": [1], "Law": []}
 
 
 def test_results_expire_by_age_and_then_are_forgotten(tmp_path: Path) -> None:
