@@ -93,7 +93,7 @@ async def _ask(context: Context, service: Service, document: Document, step: Ste
     context.metrics.polled(step.provider, type(answer).__name__)
     match answer:
         case Pending():
-            return await _still_pending(context, document, step, answer)
+            return await _still_pending(context, document, step, steps, answer)
         case Answered():
             failpoint("poll.stored")
             also = came_too_late(document) if document.cancel_requested else {}
@@ -109,7 +109,9 @@ async def _ask(context: Context, service: Service, document: Document, step: Ste
             return await _result_gone(context, document, step, gone)
 
 
-async def _still_pending(context: Context, document: Document, step: Step, pending: Pending) -> Document:
+async def _still_pending(
+    context: Context, document: Document, step: Step, steps: Sequence[Step], pending: Pending
+) -> Document:
     now = context.clock.now()
     context.warn_once(step.provider, pending.warnings)
     due_at = context.pace.next_poll_at(step, document, now, pending.retry_after_s)
