@@ -19,7 +19,7 @@ from docferry.models import Document, DocumentState, Step, display, new_id
 from docferry.pipeline.context import WORK_FOLDER
 from docferry.pipeline.dispatcher import Dispatcher
 from docferry.pipeline.jobnote import read_note
-from docferry.pipeline.route import SENT_TO
+from docferry.pipeline.steps import SENT_TO
 
 _CHUNK_BYTES = 1 << 20
 

@@ -22,9 +22,6 @@ T = TypeVar("T")
 
 AWAY_RETRY_S = 10.0
 
-SENT_TO = "sent_to"
-"""The fact that a person chose the provider (``docferry send --provider``), whatever the rules say."""
-
 
 async def route(context: Context, document: Document, steps: Sequence[Step]) -> Document:
     """Stores facts and plan. Ends queued for its provider, failed, skipped, or delivering an earlier result again.
@@ -41,8 +38,8 @@ async def route(context: Context, document: Document, steps: Sequence[Step]) -> 
         return await _not_taken(context, document, routing)
     facts = {**document.facts, **routing.facts}
     plan = routing.plan
-    if SENT_TO in document.facts:
-        plan = replace(plan, provider=document.facts[SENT_TO], fallback_provider=None)
+    if planning.SENT_TO in document.facts:
+        plan = replace(plan, provider=document.facts[planning.SENT_TO], fallback_provider=None)
     facts |= await _page_facts(context, document, plan, facts)
     sha256 = _known(facts, "sha256", str) or document.sha256
     earlier = await _earlier(context, document, plan, sha256)

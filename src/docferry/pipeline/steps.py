@@ -16,6 +16,9 @@ _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")
 
 LINK_EXTENSIONS = frozenset({".url", ".webloc"})
 
+SENT_TO = "sent_to"
+"""The fact that a person chose the provider (``docferry send --provider``), whatever the rules say."""
+
 UPLOADING = frozenset({"extract", "classify"})  # endpoints that take the document itself
 
 

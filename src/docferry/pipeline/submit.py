@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ from docferry.errors import Ambiguous, DocumentChanged, InboxOffline, Parked, Pr
 from docferry.failpoints import failpoint
 from docferry.folders import sha256_of_file
 from docferry.ledger import Change
-from docferry.models import Document, DocumentState, Json, Step, StepState
+from docferry.models import Document, DocumentState, FileIdentity, Json, Step, StepState
 from docferry.pipeline import retry, settle
 from docferry.pipeline import steps as planning
 from docferry.pipeline.context import Context, Service
@@ -364,8 +366,16 @@ async def _hold(context: Context, document: Document, step: Step, why: str) -> D
 
 
 async def _read_again(context: Context, document: Document, step: Step, error: DocumentChanged) -> Document:
-    """The file changed while it was read; nothing was accepted. It is routed anew with its new content."""
+    """The file changed while it was read; nothing was accepted. It is routed anew as what it is now."""
     step = replace(step, state=StepState.PLANNED, error=error.message)
+    try:
+        status = await asyncio.to_thread(os.lstat, document.work_path)
+    except FileNotFoundError:
+        return await fail(context, document, error.message, "drop it again", step=step)
+    except OSError as trouble:
+        return await _refused(context, document, step, Parked(str(trouble)), spend_attempt=False)
+    if not stat.S_ISREG(status.st_mode):
+        return await fail(context, document, error.message, "drop a regular file", step=step)
     return await context.commit(
         context.change(
             document,
@@ -373,8 +383,13 @@ async def _read_again(context: Context, document: Document, step: Step, error: D
             {"reason": error.message},
             steps=(step,),
             state=DocumentState.QUEUED,
+            size_bytes=status.st_size,
+            identity=FileIdentity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns),
             plan=None,
+            facts={name: value for name, value in document.facts.items() if name == planning.SENT_TO},
             sha256=None,
+            pages=None,
+            media_type=None,
             due_at=context.clock.now() + context.inbox(document).settle_s,
             waits_for="the file to stop changing",
         )
