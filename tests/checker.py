@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from daemons import Ferry
+from docferry.config import load
+from docferry.daemon.audit import audit
 
 
 def sha256(content: bytes) -> str:
@@ -56,8 +59,7 @@ def check_all_ended(ferry: Ferry, dropped: Iterable[bytes]) -> None:
         assert json.loads(path.read_bytes())["why"], f"{path} gives no reason"
     unfinished = [path for root in (ferry.outbox, ferry.archive, ferry.failed) for path in root.rglob("*.tmp")]
     assert not unfinished, f"left behind: {unfinished}"
-    report = json.loads(ferry.command("audit", "--deep", "--json").stdout)
-    assert report["findings"] == []
+    assert audit(load(ferry.config, environ=os.environ), deep=True).findings == ()
 
 
 def check_submitted_once(stats: Mapping[str, Any]) -> None:

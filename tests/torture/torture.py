@@ -8,6 +8,7 @@ Everything random comes from the seed; when a run fails, the seed and the folder
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -87,7 +88,11 @@ def torture(folder: Path, seconds: float, seed: int) -> Story:
         while time.monotonic() < end:
             one_life(ferry, fake, story, chance)
         fake.script["faults"] = []
+        print(f"{story}; working off the rest", flush=True)
         settle(ferry, story)
+        (folder / "submissions.json").write_text(
+            json.dumps(fake.stats())
+        )  # what the provider counted, should a check fail
         check_all_ended(ferry, story.dropped)
         check_submitted_once(fake.stats())
     return story
