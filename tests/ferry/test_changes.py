@@ -14,7 +14,7 @@ from peers.fake_provider import FakeProvider
 def config(fake: FakeProvider, rule: str = "all") -> dict[str, Any]:
     return {
         "providers": {"peer": {"dialect": "pulse", "url": fake.url, "idempotent": True}},
-        "rules": [{"name": rule, "provider": "peer"}],
+        "rules": [{"name": rule, "provider": "peer", "mode": "async"}],
     }
 
 
