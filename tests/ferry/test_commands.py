@@ -39,7 +39,6 @@ def test_status_jobs_and_why_of_a_running_and_a_stopped_daemon(tmp_path: Path) -
         "accepted",
         "completed",
         "delivering",
-        "writing results",
         "delivered",
     ]
     assert why["steps"][0]["job_id"] in (ferry.outbox / "acme/notes.txt.receipt.json").read_text()
@@ -100,7 +99,6 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Ferry:
         (["why", " "], "which document?", "docferry jobs"),
         (["retry"], "retry: which documents?", "docferry jobs"),
         (["retry", "nix"], "no document is known as 'nix'", "docferry jobs"),
-        (["pause", "scans"], "no daemon runs", "docferry run"),
         (["explain"], "nothing to explain", "name a FILE"),
     ],
 )

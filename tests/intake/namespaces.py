@@ -9,6 +9,7 @@ import functools
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -78,6 +79,14 @@ def sh(*command: str | Path) -> None:
     except FileNotFoundError:
         pytest.skip(f"needs {command[0]}")
     assert result.returncode == 0, f"{command}: {result.stderr}"
+
+
+def umount(place: Path) -> None:
+    """Unmounts, once nobody has it open: a daemon looks again and again whether an inbox works."""
+    deadline = time.monotonic() + 20
+    while (done := subprocess.run(["umount", str(place)], capture_output=True, text=True, timeout=60)).returncode:
+        assert time.monotonic() < deadline, done.stderr
+        time.sleep(0.01)
 
 
 def image(folder: Path, kind: str, megabytes: int) -> Path:

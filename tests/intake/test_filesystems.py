@@ -19,7 +19,7 @@ from docferry.intake.record import RECORD, parse
 from docferry.intake.root import Home
 from docferry.intake.values import identity_of
 from docferry.models import new_id
-from intake.namespaces import MOUNTS, alone, image, mount_loop, sh
+from intake.namespaces import MOUNTS, alone, image, mount_loop, sh, umount
 from intake.station import PDF, HandClock, Station, content_of, make_station, names_in
 
 NOBODY = 65534
@@ -66,7 +66,7 @@ def test_an_unmounted_inbox_is_offline_and_comes_back_with_what_is_new() -> None
             station.until_watching()
             station.drop("a.pdf")
             station.until_claimed("a.pdf")
-            sh("umount", station.path)
+            umount(station.path)
             station.until(lambda: "another filesystem" in (station.status.reason or ""), "the reason")
             station.drop("beneath.pdf")
             (here / "elsewhere").mkdir()
@@ -93,7 +93,7 @@ def test_a_restart_while_the_share_is_away_concludes_nothing() -> None:
         with first.running():
             first.until_watching()
         marker_id = first.status.marker_id
-        sh("umount", first.path)
+        umount(first.path)
         second = Station(here, marker_id=marker_id)
         with second.running():
             assert "another filesystem" in second.until_event(EventKind.OFFLINE).detail
@@ -114,7 +114,7 @@ def test_a_share_mounted_over_the_watched_folder_is_noticed() -> None:
             station.drop("strange.pdf")
             station.until(lambda: not station.status.online, "offline")
             assert os.listdir(station.path) == ["strange.pdf"]
-            sh("umount", station.path)
+            umount(station.path)
             station.until(lambda: station.status.online, "online again")
             station.drop("a.pdf")
             station.until_claimed("a.pdf")
@@ -150,7 +150,7 @@ def test_a_disk_that_fails_parks_the_inbox_until_it_works_again() -> None:
             station.until_claimed("a.pdf")
             cut_power(station.path)
             station.until(lambda: not station.status.online, "offline")
-            sh("umount", station.path)
+            umount(station.path)
             mount_loop(disk, station.path)
             station.until(lambda: station.status.online, "online again")
             station.drop("b.pdf")
@@ -370,7 +370,7 @@ def lose_power_after_claims(kind: str, megabytes: int, count: int) -> None:
             batch = claimer.claim(root, candidates)
             cut_power(inbox)
         assert len(batch.claimed) == count
-        sh("umount", inbox)
+        umount(inbox)
         mount_loop(disk, inbox)
         for claimed in batch.claimed:
             assert content_of(claimed) == PDF

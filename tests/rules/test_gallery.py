@@ -67,7 +67,7 @@ def _invoices(ferry: Ferry) -> dict[str, set[str]]:
             "letter.docx.md",
             "letter.docx.receipt.json",
         },
-        "archive": {"acme/report.pdf", "letter.docx"},
+        "archive": {"acme/report.pdf", "acme/report.pdf.docferry.yaml", "letter.docx"},
     }
 
 

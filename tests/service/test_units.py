@@ -7,10 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNITS = sorted(path.name for path in SYSTEMD.iterdir() if path.suffix in {".service", ".slice"})
@@ -34,6 +37,26 @@ def laid_out(folder: Path, *drop_ins: str) -> list[Path]:
         target.mkdir(exist_ok=True)
         shutil.copy(SYSTEMD / "drop-ins" / name, target)
     return [folder / name for name in UNITS]
+
+
+def test_the_package_brings_what_docferry_needs_in_the_versions_that_are_tested() -> None:
+    root = SYSTEMD.parent
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    tested = pins((root / ".constraints.txt").read_text())
+    packaged = pins((SYSTEMD / "package" / "requirements.lock").read_text())
+    assert {canonicalize_name(Requirement(one).name) for one in wanted} - packaged.keys() == set()
+    assert {
+        name: (packaged[name], tested[name])
+        for name in packaged.keys() & tested.keys()
+        if packaged[name] != tested[name]
+    } == {}
+
+
+def pins(text: str) -> dict[str, str]:
+    """The versions by name in lines like ``name==version``."""
+    found = re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.MULTILINE)
+    return {canonicalize_name(name): version for name, version in found}
 
 
 def systemd_version() -> int:
