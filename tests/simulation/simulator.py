@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from docferry import failpoints
 from docferry.config.models import InboxConfig, ProviderConfig
+from docferry.durable import remove_tree
 from docferry.errors import InboxOffline, UsageError
 from docferry.intake.values import identity_of
 from docferry.ledger import Event, LedgerReader
@@ -33,6 +34,7 @@ from docferry.pipeline.context import Context, Places, Service
 from docferry.pipeline.gate import Gate
 from docferry.pipeline.lanes import lane_of
 from docferry.pipeline.pace import PaceBook
+from docferry.pipeline.tidying import Tidier
 from simulation.world import (
     Crash,
     CrashingLedger,
@@ -69,6 +71,13 @@ class FixedRouter:
         if self._dice.faulty():
             raise InboxOffline("the share is gone")
         return SimpleNamespace(plan=self._plan, facts={}, ignored=False, rule="all", warnings=())
+
+
+class TidiesAtOnce(Tidier):
+    """A thread would throw the dice in an order that no seed decides."""
+
+    def add(self, folder: Path) -> None:
+        remove_tree(folder, sync=False)
 
 
 class Simulation:
@@ -121,7 +130,7 @@ class Simulation:
         plan = Plan("all", "hash", "peer", (StepPlan("extract"),), mode="async", on_ambiguous=self.policy)
         outbox = Outbox(self.inbox.outbox)
         outbox._flushers = None  # threads would throw the dice in an order that no seed decides
-        places = Places(outbox, Root(self.folder / "archive"), Root(self.inbox.failed))
+        places = Places(outbox, Root(self.folder / "archive"), Root(self.inbox.failed), TidiesAtOnce())
         self.dice.quiet, quiet = True, self.dice.quiet
         for root in places.roots():
             root.prepare()

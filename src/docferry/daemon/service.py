@@ -60,6 +60,7 @@ LAST_ALERTS_S = 5.0
 ENGINE_SERVICE_WAIT_S = 30.0
 SAVE_PACE_EVERY_S = 60.0
 FOLDERS_TIMEOUT_S = 10.0
+TIDY_S = 10.0
 
 
 def run(config: Config, *, once: bool) -> ExitCode:
@@ -399,6 +400,9 @@ class Daemon:
         self.notifier.extend_timeout(grace_s + STOP_EXTENSION_S)
         await self.inboxes.stop()
         self.cut_off = await self.dispatcher.stop(grace_s)
+        await asyncio.gather(
+            *(asyncio.to_thread(place.tidier.finish, TIDY_S) for place in self.context.outlets.values())
+        )
         await self._save_pace()
         with suppress(TimeoutError):  # what was not sent in time is remembered
             async with asyncio.timeout(LAST_ALERTS_S):

@@ -20,6 +20,7 @@ from docferry.outbox.delivery import Outbox
 from docferry.outbox.root import Root
 from docferry.pipeline.gate import Gate
 from docferry.pipeline.pace import PaceBook
+from docferry.pipeline.tidying import Tidier
 from docferry.providers.base import Provider
 from docferry.rules.route import Router
 
@@ -45,6 +46,7 @@ class Places:
     outbox: Outbox
     archive: Root | None
     failed: Root
+    tidier: Tidier = field(default_factory=Tidier)
 
     def roots(self) -> tuple[Root, ...]:
         return (self.outbox.root, self.failed, *((self.archive,) if self.archive else ()))

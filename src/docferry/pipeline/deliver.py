@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from docferry.durable import remove_tree
 from docferry.errors import DocferryError
 from docferry.failpoints import failpoint
 from docferry.folders import Folder, sha256_of
@@ -32,7 +31,7 @@ async def deliver(context: Context, document: Document, steps: Sequence[Step]) -
     """Writes results and receipt, puts the original away, and commits. Repeating it changes nothing."""
     if document.cancel_requested:  # during a synchronous call, which nothing can stop
         document = await context.commit(context.change(document, "the cancel came too late", **came_too_late(document)))
-    linked = None
+    linked, tidier = None, context.places(document).tidier
     if document.linked_to is not None:
         linked = await _linked_outputs(context, document)
         if linked is None:
@@ -56,8 +55,7 @@ async def deliver(context: Context, document: Document, steps: Sequence[Step]) -
         )
     )
     failpoint("deliver.committed")
-    # Not durably: should a power cut bring the folder back, the ledger knows that nothing in it is wanted.
-    await asyncio.to_thread(remove_tree, context.work_folder(document), sync=False)
+    tidier.add(context.work_folder(document))
     return document
 
 

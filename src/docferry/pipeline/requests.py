@@ -16,6 +16,7 @@ from docferry.outbox.names import with_suffix
 from docferry.outbox.originals import sidecar_of
 from docferry.pipeline.context import Context
 from docferry.pipeline.ending import cancel_unsent
+from docferry.pipeline.tidying import Tidier
 from docferry.rules.sidecar import SUFFIX as SIDECAR_SUFFIX
 
 
@@ -31,7 +32,7 @@ async def retry(context: Context, document_id: str) -> Document:
         raise UsageError(f"document {document.id} is just being put away", hint="try again in a moment")
     error_file = _error_file(document)
     if document.state in ENDED and context.inbox(document).claim != "leave":
-        await asyncio.to_thread(_bring_back, document)
+        await asyncio.to_thread(_bring_back, document, context.places(document).tidier)
         failpoint("retry.brought-back")
     if error_file is not None:  # before the commit: nobody would come back to remove it after a crash
         await asyncio.to_thread(_remove, error_file)
@@ -101,9 +102,10 @@ def _error_file(document: Document) -> Path | None:
     return original.with_name(with_suffix(original.name, ERROR_SUFFIX))
 
 
-def _bring_back(document: Document) -> None:
+def _bring_back(document: Document, tidier: Tidier) -> None:
     """Moves the original from where it was put back into its work folder. Repeating is safe."""
     source, target = document.original_at, Path(document.work_path)
+    tidier.keep(target.parent)
     if target.exists():
         return  # a crash came between this move and its record
     if source is None or not os.path.lexists(source):
