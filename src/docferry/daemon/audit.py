@@ -21,6 +21,7 @@ from docferry.errors import DocferryError
 from docferry.folders import sha256_of_file
 from docferry.intake.record import RECORD, RECORD_LIMIT_BYTES, parse
 from docferry.intake.recovery import FRESH_S
+from docferry.intake.root import PROBE
 from docferry.ledger import LedgerReader
 from docferry.models import Document, DocumentState, StepState, display
 from docferry.outbox.failure import ERROR_SUFFIX
@@ -163,6 +164,8 @@ class _Examiner:
         """Our work folders that the ledger does not know; those of another daemon on the same inbox are its own."""
         owner = self._ledger.memory("owner")
         for folder in _folders_in(Path(inbox.path) / WORK_FOLDER):
+            if folder.name.startswith(PROBE):
+                continue  # a crash left it; the inbox clears it away when it comes online
             if self._ledger.document(folder.name) is None and _is_stray(folder, owner):
                 self._found("extra", str(folder), None, "a work folder that the ledger does not know")
 

@@ -24,7 +24,7 @@ MARKER = "marker"
 CANARY = "canary"
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MARKER_LIMIT_BYTES = 200
-_PROBE = "probe."
+PROBE = "probe."
 _PROBE_BYTES = 4096
 _OLD_PROBE_NS = 60 * 10**9
 _BARE_VISITS = 2
@@ -121,7 +121,7 @@ class Root:
     def probe(self) -> None:
         """Makes and removes a folder with a file in it, as a claim will; OSError as the claim would get it."""
         self._remove_old_probes()
-        name = f"{_PROBE}{uuid.uuid4().hex}"
+        name = f"{PROBE}{uuid.uuid4().hex}"
         os.mkdir(name, 0o700, dir_fd=self.work_fd)
         try:
             fd = os.open(
@@ -139,7 +139,7 @@ class Root:
         """Those that a crash has left; not one of another daemon that is just at it."""
         now_ns = self.filesystem_now_ns() or 0
         with os.scandir(self.work_fd) as entries:
-            probes = [entry for entry in entries if entry.name.startswith(_PROBE)]
+            probes = [entry for entry in entries if entry.name.startswith(PROBE)]
         for probe in probes:
             with suppress(FileNotFoundError):
                 if now_ns - probe.stat(follow_symlinks=False).st_ctime_ns > _OLD_PROBE_NS:

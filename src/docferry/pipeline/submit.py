@@ -301,7 +301,8 @@ async def _answer_lost(
     attempts = document.attempts if spend_attempt else min(document.attempts, retry.PATIENT_ATTEMPTS - 1)
     decision = retry.decide(error, attempts, now, context.rng)
     if isinstance(decision, retry.GiveUp):
-        return await _hold(context, document, step, f"{decision.reason}: {error.message}")
+        honoured = context.service(document.provider).provider.capabilities.honours_idempotency_key
+        return await _hold(context, document, step, f"{decision.reason}: {error.message}", same_key=honoured)
     step = replace(step, lost_answers=step.lost_answers + 1, error=error.message, outcome={LOST_AT: now, LOOKS: 0})
     return await context.commit(
         context.change(
@@ -349,8 +350,9 @@ async def _resubmit(context: Context, document: Document, step: Step, why: str) 
     )
 
 
-async def _hold(context: Context, document: Document, step: Step, why: str) -> Document:
-    step = replace(step, state=StepState.FAILED, outcome={})
+async def _hold(context: Context, document: Document, step: Step, why: str, *, same_key: bool = False) -> Document:
+    """``same_key``: what a retry sends is the same submission, which the provider may have taken already."""
+    step = replace(step, state=StepState.PLANNED if same_key else StepState.FAILED, outcome={})
     return await context.commit(
         context.change(
             document,
