@@ -32,7 +32,9 @@ async def hold_and_retry(simulation: Simulation, provider: LosesAnswers) -> None
     simulation._start()
     [entered, *_] = simulation._claim()
     simulation.context.ledger.add_documents_sync([entered], Event("claimed"))
+    gate = simulation.context.services["peer"].gate
     while (document := simulation._next(simulation._documents())) is not None:
+        gate.succeeded(simulation.clock.now())  # others get their answers: it is not the provider that is parked
         await simulation._step(document)
     [held] = simulation._documents()
     assert held.state is DocumentState.HELD
