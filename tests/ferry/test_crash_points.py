@@ -21,7 +21,14 @@ EFFECTS = 100
 
 @pytest.mark.timeout(900)
 def test_killed_at_every_effect_and_nothing_is_lost_or_done_twice(tmp_path: Path) -> None:
-    refuse = {"on": "any", "do": "job", "status": "failed", "message": "corrupted document", "match": "bad", "times": 0}
+    refuse = {
+        "on": "any",
+        "do": "job",
+        "status": "failed",
+        "message": "corrupted document",
+        "match": "cannot read",
+        "times": 0,
+    }
     survived = 0
     for number in range(1, EFFECTS + 1):
         with FakeProvider("pulse", {"idempotent": True, "faults": [refuse]}) as fake:

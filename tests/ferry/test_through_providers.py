@@ -267,6 +267,7 @@ def test_provider_that_is_down_is_asked_how_it_is_and_no_document_is_spent_on_it
         fake.script["faults"] = []
         ferry.command("resume", "peer")
         assert {document.state.value for document in ferry.wait_for_ended(6)} == {"delivered"}
+        assert ferry.stop() == 0
     check_all_ended(ferry, contents)
 
 
@@ -431,6 +432,7 @@ def test_outbox_that_goes_away_parks_and_comes_back(tmp_path: Path) -> None:
         away.rename(ferry.outbox)
         assert [document.state for document in ferry.wait_for_ended(1)] == ["delivered"]
         wait_for(lambda: not ferry.ask("status")["trouble"], saying=ferry.log_text)
+        assert ferry.stop() == 0
     check_all_ended(ferry, [LETTER])
 
 

@@ -41,11 +41,12 @@ def kinds(ferry: Ferry) -> list[tuple[str, str]]:
 
 
 def test_every_way_to_end_is_in_order(tmp_path: Path, fake: FakeProvider) -> None:
-    refuse = {"on": "any", "do": "job", "status": "failed", "message": "corrupted document", "match": "bad", "times": 0}
-    fake.script["faults"] = [refuse]
+    refuse = {"on": "any", "do": "job", "status": "failed", "message": "corrupted document", "match": "unreadable"}
+    fake.script["faults"] = [refuse | {"times": 0}]
     ferry = ferry_with(tmp_path, fake, duplicates="link")
     long = "n" * 240 + "-bad.txt"  # its error file needs a shorter name
-    for name, content in (("good.txt", TEXT), ("bad.txt", b"bad"), (long, b"bad too"), ("no\u00a0break.txt", b"x")):
+    dropped = {"good.txt": TEXT, "bad.txt": b"unreadable", long: b"unreadable too", "no\u00a0break.txt": b"x"}
+    for name, content in dropped.items():
         ferry.drop(content, name)
     assert ferry.run_once().returncode == 1
     ferry.drop(TEXT, "again.txt")  # linked to the first
