@@ -14,7 +14,7 @@ from docferry.ledger.changes import Change
 from docferry.ledger.rows import changed_fields, kept_document, kept_step
 from docferry.models import Document, Step
 
-MOST = 512  # a few kilobytes each; those that wait for long are read again
+MOST = 2048  # a few kilobytes each; those that wait for long are read again
 
 Found = tuple[Document, list[Step]]
 """A document with the steps of its present run, in order."""
