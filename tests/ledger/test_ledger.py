@@ -360,3 +360,20 @@ def test_writer_that_cannot_open_says_so_and_ends(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="cannot be written"):
         writer.start()
     writer.close()
+
+
+def test_documents_are_listed_by_state_newest_first(ledger: Ledger) -> None:
+    states = [DocumentState.QUEUED, DocumentState.FAILED, DocumentState.QUEUED, DocumentState.HELD]
+    add(ledger, *(make_document(number, state=state) for number, state in enumerate(states)))
+    add(ledger, *(make_document(10 + n, state=DocumentState.DELIVERED, filed=True) for n in range(3)))
+    with LedgerReader(ledger.path.parent) as reader:
+
+        def listed(*names: str, **options: Any) -> list[int]:
+            return [int(document.id) for document in reader.documents(states=names, **options)]
+
+        assert listed("queued") == [2, 0]
+        assert listed("queued", "held", limit=2) == [3, 2]
+        assert listed("queued", since=make_document(1).claimed_at) == [2]
+        assert listed("queued", "failed", limit=None) == [2, 1, 0]
+        assert listed("delivered", limit=1) == [12]
+        assert listed("waiting") == []

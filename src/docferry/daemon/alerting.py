@@ -229,13 +229,7 @@ def _lately_ended_badly(state: Path, now: float) -> list[Document]:
     """The latest failed and held documents: what was told of them already, the alerter knows."""
     try:
         with LedgerReader(state) as ledger:
-            there_are = sum(
-                count for counts in ledger.counts().values() for name, count in counts.items() if name in KINDS
-            )
-            if there_are == 0:  # as mostly: a long history need not be searched for them
-                return []
-            most = min(there_are, MOST_MISSED)
-            documents = ledger.documents(states=tuple(KINDS), limit=most, since=now - CLAIMED_SINCE_S)
+            documents = ledger.documents(states=tuple(KINDS), limit=MOST_MISSED, since=now - CLAIMED_SINCE_S)
     except LedgerError as error:
         log.error("the ledger cannot be asked what failed lately: %s", error)
         return []

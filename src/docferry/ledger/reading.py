@@ -12,7 +12,7 @@ from typing import Any, Self
 from docferry.ledger import rows
 from docferry.ledger.database import open_for_reading
 from docferry.ledger.ledger import FILE_NAME, find_document, find_steps
-from docferry.models import Document, Step
+from docferry.models import ENDED, Document, Step
 
 _PAGE = 500  # documents that are read at a time
 
@@ -60,15 +60,22 @@ class LedgerReader:
     def documents(
         self, *, states: tuple[str, ...] = (), inbox: str | None = None, limit: int | None = 50, since: float = 0.0
     ) -> list[Document]:
-        """The newest first."""
-        clauses, values = ["claimed_at >= ?"], [since]  # type: tuple[list[str], list[Any]]
+        """The newest first. A long history is not searched for what is open, or by the totals is not there."""
+        clauses, values, order = ["claimed_at >= ?"], [since], "claimed_at"  # type: tuple[list[str], list[Any], str]
         if states:
+            there_are = sum(counts.get(state, 0) for counts in self.counts().values() for state in states)
+            if there_are == 0:
+                return []
+            limit = there_are if limit is None else min(limit, there_are)
             clauses.append(f"state IN ({', '.join('?' * len(states))})")
             values += states
+        if states and ENDED.isdisjoint(states):
+            clauses.append("filed = 0")
+            order = "+claimed_at"  # by the index of open documents, not by that of all moments
         if inbox is not None:
             clauses.append("inbox = ?")
             values.append(inbox)
-        statement = f"SELECT * FROM documents WHERE {' AND '.join(clauses)} ORDER BY claimed_at DESC, id DESC LIMIT ?"  # noqa: S608
+        statement = f"SELECT * FROM documents WHERE {' AND '.join(clauses)} ORDER BY {order} DESC, id DESC LIMIT ?"  # noqa: S608
         found = self._connection.execute(statement, [*values, -1 if limit is None else limit])
         return [rows.to_document(row) for row in rows.dicts(found)]
 
