@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
+
 from docferry.config.models import ProviderConfig
 from docferry.errors import Parked, Unavailable
-from docferry.pipeline.gate import Gate
+from docferry.pipeline.gate import POLLS_PER_S, Gate
 
 NOW = 1_800_000_000.0
 
@@ -18,9 +20,10 @@ def gate(**settings: Any) -> Gate:
 
 
 def admitted(door: Gate, kind: str, now: float = NOW) -> int:
-    """How many more of a kind may be in flight at this moment."""
+    """How many more of a kind may be in flight at this moment; polls begin one after the other."""
+    gap_s = 1.0 / POLLS_PER_S if kind == "poll" else 0.0
     running = 0
-    while running < 100 and door.admit(kind, running, now):
+    while running < 100 and door.admit(kind, running, now + running * gap_s):
         running += 1
     return running
 
@@ -36,7 +39,7 @@ def test_429_and_503_halve_what_may_be_in_flight_and_success_brings_it_back() ->
     assert (admitted(door, "poll"), admitted(door, "submit")) == (4, 4)
     for _ in range(40):
         door.succeeded(NOW)
-    assert (admitted(door, "poll"), admitted(door, "submit")) == (8, 8)
+    assert (admitted(door, "poll", NOW + 1), admitted(door, "submit", NOW + 1)) == (8, 8)
 
 
 def test_polls_that_take_longer_and_longer_become_fewer_submissions_do_not() -> None:
@@ -55,6 +58,29 @@ def test_rates_in_requests_and_in_pages() -> None:
     assert door.pages_wait_s(30, NOW) == 0.0
     assert door.pages_wait_s(30, NOW) > 1.0
     assert gate().pages_wait_s(10**6, NOW) == 0.0
+
+
+def test_polls_that_fall_due_together_are_spread_and_leave_submissions_alone() -> None:
+    door = gate(concurrency=1000)
+    asked_at, now = [], NOW
+    while len(asked_at) < 50:
+        if door.admit("poll", len(asked_at), now):
+            asked_at.append(now)
+        again_at = door.opens_at("poll", now)
+        assert again_at is not None
+        assert again_at > now
+        assert door.opens_at("submit", now) is None
+        now = again_at
+    assert asked_at[-1] - NOW == pytest.approx(49 / POLLS_PER_S, rel=0.01)
+
+
+def test_a_lane_that_waits_for_its_rate_knows_when_to_look_again() -> None:
+    door = gate(rate="60/min")
+    sent = admitted(door, "submit")
+    again_at = door.opens_at("submit", NOW)
+    assert again_at is not None
+    assert not door.admit("submit", sent, again_at - 0.01)
+    assert door.admit("submit", sent, again_at)
 
 
 def test_a_wrong_key_parks_at_once_an_outage_after_a_row_of_failures() -> None:

@@ -120,12 +120,19 @@ class Dispatcher:
         return len(late)
 
     async def _sleep(self, now: float) -> None:
-        due_at = self.schedule.next_due_at()
-        pause_s = LONGEST_SLEEP_S if due_at is None else min(max(due_at - now, 0.0), LONGEST_SLEEP_S)
+        moments = [self.schedule.next_due_at(), *map(partial(self._opens_at, now=now), self.schedule.lanes())]
+        first = min((moment for moment in moments if moment is not None), default=now + LONGEST_SLEEP_S)
+        pause_s = min(max(first - now, 0.0), LONGEST_SLEEP_S)
         timer = asyncio.get_running_loop().call_later(pause_s, self._wake.set)
         await self._wake.wait()
         timer.cancel()
         self._wake.clear()
+
+    def _opens_at(self, name: str, now: float) -> float | None:
+        """When a lane whose provider refuses more for now is worth another look."""
+        kind, _, owner = name.partition(":")
+        service = self.context.services.get(owner)
+        return service.gate.opens_at(kind, now) if kind in ("submit", "poll") and service is not None else None
 
     def _start_what_may(self, now: float) -> None:
         """Gives every free place to the first in its lane."""

@@ -13,6 +13,9 @@ from docferry.errors import Parked, ProviderError, Unavailable
 from docferry.pipeline.breaker import Breaker, BreakerState
 from docferry.pipeline.limits import Bucket, Concurrency
 
+POLLS_PER_S = 300.0
+"""Questions about jobs, evenly spaced: a thousand that fall due together would keep a new document from its upload."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParkedState:
@@ -35,6 +38,7 @@ class Gate:
         self._breaker = Breaker()
         self.proven = False  # whether the provider has answered in this run
         self._hint: str | None = None
+        self._questions = Bucket.even(POLLS_PER_S, 1.0, now)
         self._requests = Bucket.start(config.rate.count, config.rate.per_s, now) if config.rate else None
         self._pages = Bucket.start(config.pages_rate.count, config.pages_rate.per_s, now) if config.pages_rate else None
 
@@ -55,21 +59,26 @@ class Gate:
         limit = self._submits if kind == "submit" else self._polls
         if not limit.allows(running) or not self._breaker.admits(now):
             return False
-        if kind == "submit" and self._requests is not None:
-            taken = self._requests.take(1.0, now)
-            if taken is None:
+        bucket = self._requests if kind == "submit" else self._questions
+        if bucket is not None:
+            bucket = bucket.take(1.0, now)
+            if bucket is None:
                 return False
-            self._requests = taken
+        if kind == "submit":
+            self._requests = bucket
+        elif bucket is not None:
+            self._questions = bucket
         self._breaker = self._breaker.sent(now)
         return True
 
-    def opens_at(self, now: float) -> float | None:
-        """When a lane that was refused is worth another look, if a moment is known."""
+    def opens_at(self, kind: str, now: float) -> float | None:
+        """When a ``submit`` or ``poll`` that was refused is worth another look, if a moment is known."""
         moments = []
         if self._breaker.state is BreakerState.PARKED:
             moments.append(self._breaker.probe_at)
-        if self._requests is not None:
-            moments.append(self._requests.ready_at(1.0, now))
+        bucket = self._requests if kind == "submit" else self._questions
+        if bucket is not None:
+            moments.append(bucket.ready_at(1.0, now))
         later = [moment for moment in moments if moment > now]
         return min(later) if later else None
 
