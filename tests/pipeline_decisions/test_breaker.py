@@ -103,26 +103,21 @@ def test_late_answers_to_requests_sent_before_it_was_parked_change_nothing() -> 
     assert breaker.probes == 0
 
 
-def test_a_person_is_alarmed_once_and_probes_are_slow() -> None:
-    alarms, breaker, now = 0, Breaker(), 0.0
+def test_while_a_person_must_mend_it_probes_are_slow_and_it_counts_as_one_trouble() -> None:
+    breaker, now = Breaker(), 7.0
     for _ in range(20):
-        before = breaker
         breaker = breaker.parked(now, RNG, "401", needs_person=True)
-        alarms += breaker.is_new_alarm_after(before)
+        assert breaker.parked_at == 7.0  # by which alerts know it again
         now = breaker.probe_at
-        before, breaker = breaker, breaker.sent(now)
-        alarms += breaker.is_new_alarm_after(before)
-    assert alarms == 1
+        breaker = breaker.sent(now)
     assert now > 19 * PERSON_GAPS_S[0] * 0.75
 
 
-def test_an_outage_that_turns_out_to_need_a_person_alarms_again() -> None:
+def test_an_outage_that_turns_out_to_need_a_person_says_so_from_then_on() -> None:
     outage = Breaker().parked(0.0, RNG, "refused")
     person = outage.parked(1.0, RNG, "402", needs_person=True)
-    assert outage.is_new_alarm_after(Breaker())
-    assert person.is_new_alarm_after(outage)
-    assert not person.failed(2.0, RNG, "503").is_new_alarm_after(person)
-    assert person.needs_person
+    assert (outage.needs_person, person.needs_person) == (False, True)
+    assert person.failed(2.0, RNG, "503").needs_person
 
 
 def test_the_providers_wish_is_kept_within_reason() -> None:

@@ -100,12 +100,6 @@ class Breaker:
             return self
         return replace(self, state=BreakerState.PARKED)
 
-    def is_new_alarm_after(self, before: Breaker) -> bool:
-        """Whether a person should hear of it now: at the moment of parking, and when it turns out to need one."""
-        if self.state is BreakerState.CLOSED:
-            return False
-        return before.parked_at is None or (self.needs_person and not before.needs_person)
-
     def _is_absurd(self, now: float) -> bool:
         """The clock was set back: no gap is that long."""
         return self.probe_at - now > 2.0 * PERSON_GAPS_S[1]
