@@ -224,3 +224,8 @@ def display(path: str) -> str:
         return path
     text = path.encode("utf-8", "backslashreplace").decode("utf-8") if path.isascii() is False else path
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count} {one if count == 1 else many}"

@@ -159,6 +159,27 @@ def test_limits_of_inotify_are_compared_with_the_folders_there_are(
     assert "fs.inotify.max_user_watches=244" in levels[40].remedy
 
 
+def test_one_folder_is_not_folders(tmp_path: Path) -> None:
+    assert machine.check_inotify(configured(tmp_path).inboxes)[0].detail.startswith("1 folder to watch")
+
+
+def test_a_clock_that_cannot_be_right_and_one_that_nobody_keeps_are_told() -> None:
+    battery_lost, today = 3600.0, 1_790_000_000.0
+    found = {
+        machine.judge_clock(battery_lost, is_kept=True),
+        machine.judge_clock(today, is_kept=False),
+        machine.judge_clock(today, is_kept=True),
+        machine.judge_clock(today, is_kept=None),
+    }
+    assert {finding.detail: finding.level for finding in found} == {
+        "this machine's clock says 1970-01-01: TLS certificates will not be valid yet": Level.WRONG,
+        "nothing keeps this machine's clock right": Level.ADVICE,
+        "the clock is synchronised": Level.OK,
+        "the clock is plausible": Level.OK,
+    }
+    assert all("timedatectl" in finding.remedy for finding in found if finding.level is not Level.OK)
+
+
 def test_events_really_arrive_or_it_is_said(tmp_path: Path) -> None:
     config = configured(tmp_path)
     assert of(machine.check_canary(config.inboxes[0]), "canary").level is Level.OK

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from docferry.cli.common import config_option, counted, json_option, load_config, print_json
+from docferry.cli.common import config_option, json_option, load_config, print_json
 from docferry.errors import ExitCode
+from docferry.models import counted
 
 DAY_S = 86_400
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from docferry.cli.common import counted, print_json
+from docferry.cli.common import print_json
 from docferry.config import Config
 from docferry.config.folders import folders_of
 from docferry.daemon.service import folder_problems
 from docferry.errors import ConfigError, ExitCode
 from docferry.ledger.reading import LedgerReader
-from docferry.models import display
+from docferry.models import counted, display
 from docferry.rules.facts import FactReader
 from docferry.rules.replay import EXAMPLES, Replay, Rerouted, grouped, replay
 from docferry.rules.selftest import TestResult, run_tests

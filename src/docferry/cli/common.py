@@ -47,11 +47,6 @@ def load_config(config_path: Path | None) -> Config:
     return load(locate_config(config_path), environ=os.environ)
 
 
-def counted(count: int, one: str, many: str) -> str:
-    """``1 file``, ``2 files``."""
-    return f"{count} {one if count == 1 else many}"
-
-
 def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 

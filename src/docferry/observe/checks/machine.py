@@ -17,7 +17,7 @@ from docferry.config.models import Config, InboxConfig
 from docferry.errors import LedgerError
 from docferry.intake.watcher import Listener, Watcher
 from docferry.ledger import LedgerReader
-from docferry.models import display
+from docferry.models import counted, display
 from docferry.observe.checks.findings import Finding, advice, fine, wrong
 from docferry.observe.checks.folders import folders_to_watch, is_folder, is_there
 
@@ -44,8 +44,8 @@ def check_inotify(inboxes: tuple[InboxConfig, ...]) -> list[Finding]:
         detail = f"inotify's limits cannot be read: {error.strerror}"
         return [advice("inotify", "machine", detail, f"look into {INOTIFY}")]
     needed = sum(counts.values())
-    findings = [_limit("max_user_watches", most_watches, needed, f"{needed} folders to watch")]
-    findings.append(_limit("max_user_instances", most_instances, len(counts), f"{len(counts)} observers"))
+    findings = [_limit("max_user_watches", most_watches, needed, f"{counted(needed, 'folder', 'folders')} to watch")]
+    findings.append(_limit("max_user_instances", most_instances, 1, "one is used for all inboxes"))
     return findings
 
 
@@ -114,20 +114,31 @@ def check_ledger(config: Config) -> list[Finding]:
             known = sum(sum(states.values()) for states in ledger.counts().values())
     except LedgerError as error:
         return [wrong("ledger", "ledger", error.message, error.hint or "restore a backup")]
-    return [fine("ledger", "ledger", f"the ledger knows {known} documents")]
+    return [fine("ledger", "ledger", f"the ledger knows {counted(known, 'document', 'documents')}")]
 
 
 def check_clock() -> list[Finding]:
     """Whether the clock is plausible, and whether the kernel knows it to be synchronised."""
-    if time.time() < _EARLIEST:
-        detail = f"this machine's clock says {time.strftime('%Y-%m-%d')}: TLS certificates will not be valid yet"
-        return [wrong("clock", "machine", detail, "set it, and let it be kept: timedatectl set-ntp true")]
-    buffer = ctypes.create_string_buffer(512)  # larger than any struct timex; mode 0 only asks
+    return [judge_clock(time.time(), is_kept=_clock_is_kept())]
+
+
+def judge_clock(now: float, *, is_kept: bool | None) -> Finding:
+    """``is_kept``: whether something keeps the clock right; None where the kernel does not say."""
+    if now < _EARLIEST:
+        day = time.strftime("%Y-%m-%d", time.gmtime(now))
+        detail = f"this machine's clock says {day}: TLS certificates will not be valid yet"
+        return wrong("clock", "machine", detail, "set it, and let it be kept: timedatectl set-ntp true")
+    if is_kept is None:
+        return fine("clock", "machine", "the clock is plausible")
+    if not is_kept:
+        return advice("clock", "machine", "nothing keeps this machine's clock right", "timedatectl set-ntp true")
+    return fine("clock", "machine", "the clock is synchronised")
+
+
+def _clock_is_kept() -> bool | None:
     adjtimex = getattr(ctypes.CDLL(None), "adjtimex", None)
-    if adjtimex is None or adjtimex(buffer) != _TIME_ERROR:
-        return [fine("clock", "machine", "the clock is synchronised")]
-    detail = "nothing keeps this machine's clock right"
-    return [advice("clock", "machine", detail, "timedatectl set-ntp true")]
+    state = -1 if adjtimex is None else adjtimex(ctypes.create_string_buffer(512))  # larger than any struct timex
+    return None if state < 0 else state != _TIME_ERROR  # all zeros, so that it only asks
 
 
 def check_open_files() -> list[Finding]:
