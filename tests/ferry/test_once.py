@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from daemons import Ferry
+from commands import docferry
+from daemons import Ferry, wait_for
 from docferry.config.models import InboxConfig
 from docferry.daemon.once import left_behind
 from docferry.intake import InboxStatus, WaitingFile
@@ -73,6 +75,88 @@ def test_what_may_still_come_is_waited_for_and_no_longer(
         assert left is not None
         assert len(left) == len(lines)
         assert all(part in line for part, line in zip(lines, left, strict=True))
+
+
+def test_what_a_person_holds_still_is_not_waited_for() -> None:
+    """A paused inbox is never looked through to its end, nor is one for which there is no room."""
+    unseen, with_files = status(scanned_once=False), status(waiting(1.0, is_stuck=False), scanned_once=False)
+    assert left_behind(status(), INBOX, 0, paused=True) == []
+    assert left_behind(unseen, INBOX, 0, paused=True, has_room=False) == []
+    assert left_behind(with_files, INBOX, 0, paused=True, has_room=False) == [
+        "inbox scans is paused and files wait in it (docferry resume scans)"
+    ]
+    assert left_behind(with_files, INBOX, 0, has_room=False) is None
+    full = left_behind(status(waiting(60.0, is_stuck=False), scanned_once=False), INBOX, 0, has_room=False)
+    assert full is not None
+
+
+def test_a_paused_inbox_is_named_and_the_documents_that_are_ours_are_worked_off(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {}) as fake:
+        ferry = Ferry(tmp_path, {"providers": {"local": {"dialect": "pulse", "url": fake.url}}})
+        assert docferry("pause", "-c", ferry.config, "scans").returncode == 0
+        assert ferry.run_once().returncode == 0  # nothing waits there
+        for number in range(3):
+            ferry.drop(b"one of several", f"{number}.txt")
+        done = ferry.run_once()
+        assert done.returncode == 1
+        assert "not worked off: inbox scans is paused and files wait in it (docferry resume scans)" in done.stderr
+        assert ferry.documents() == []
+        assert docferry("resume", "-c", ferry.config, "scans").returncode == 0
+        assert ferry.run_once().returncode == 0
+    assert [document.state for document in ferry.documents()] == ["delivered"] * 3
+
+
+def test_a_daemon_with_a_paused_inbox_becomes_ready(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {}) as fake:
+        ferry = Ferry(tmp_path, {"providers": {"local": {"dialect": "pulse", "url": fake.url}}})
+        assert docferry("pause", "-c", ferry.config, "scans").returncode == 0
+        ferry.drop(b"waits", "a.txt")
+        with ferry.start(ready=False):
+            wait_for(lambda: "ready: " in ferry.log_text(), saying=ferry.log_text)
+            assert ferry.stop() == 0
+
+
+def test_a_paused_provider_is_named_and_its_documents_stay(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {}) as fake:
+        ferry = Ferry(tmp_path, {"providers": {"local": {"dialect": "pulse", "url": fake.url}}})
+        assert docferry("pause", "-c", ferry.config, "local").returncode == 0
+        ferry.drop(b"waits", "a.txt")
+        done = ferry.run_once()
+        assert done.returncode == 1
+        assert "not worked off: provider local is paused and 1 document waits for it" in done.stderr
+        assert [document.state for document in ferry.documents()] == ["queued"]
+        assert docferry("resume", "-c", ferry.config, "local").returncode == 0
+        assert ferry.run_once().returncode == 0
+
+
+def test_a_document_that_is_held_since_an_earlier_run_is_named(tmp_path: Path) -> None:
+    lost = {"on": "submit", "do": "accept_then_cut", "times": 1}
+    with FakeProvider("pulse", {"faults": [lost]}) as fake:
+        rule = {"name": "all", "provider": "local", "mode": "async", "on_ambiguous": "hold"}
+        ferry = Ferry(tmp_path, {"providers": {"local": {"dialect": "pulse", "url": fake.url}}, "rules": [rule]})
+        ferry.drop(b"once only", "a.txt")
+        for _ in range(2):
+            done = ferry.run_once()
+            assert done.returncode == 1
+            assert "is held for a person: the answer was lost" in done.stderr
+        [document] = ferry.documents("held")
+        assert ferry.command("cancel", document.id).returncode == 0
+        assert ferry.run_once().returncode == 0
+
+
+def test_a_failure_that_only_has_to_be_put_away_counts(tmp_path: Path) -> None:
+    """It failed in a run that was killed before it could say so; and a file that was given up on has failed, too."""
+    refused = {"on": "submit", "do": "status", "status": 422, "body": {"detail": "not a document"}}
+    with FakeProvider("pulse", {"faults": [refused]}) as fake:
+        ferry = Ferry(tmp_path, {"providers": {"local": {"dialect": "pulse", "url": fake.url}}})
+        ferry.drop(b"refused", "a.txt")
+        killed = ferry.run_once(env={**os.environ, "DOCFERRY_FAILPOINT": "originals.named"})
+        assert killed.returncode == -signal.SIGKILL
+        assert [(document.state, document.filed) for document in ferry.documents()] == [("failed", False)]
+        assert ferry.run_once().returncode == 1
+        assert ferry.run_once().returncode == 0  # nothing failed in this one
+        ferry.drop(b"", "empty.txt")
+        assert ferry.run_once().returncode == 1
 
 
 def test_a_file_whose_sidecar_never_comes_is_named(tmp_path: Path) -> None:

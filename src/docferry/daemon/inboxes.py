@@ -202,9 +202,12 @@ class Inboxes:
         await ledger.record(Event(event.kind.value, detail), now)
 
     def all_scanned(self) -> bool:
-        """Whether every inbox was looked through once; one that is offline or hangs is not waited for."""
+        """Whether every inbox was looked through once; one that is away, hangs or takes nothing is not waited for."""
         return all(
-            status.scanned_once or status.hung_since is not None or status.name in self._offline_since
+            status.scanned_once
+            or status.hung_since is not None
+            or status.name in self._offline_since
+            or not self._may_claim(status.name)
             for status in self.statuses()
         )
 
@@ -214,7 +217,13 @@ class Inboxes:
         left: list[str] = []
         for inbox in self._inboxes.values():
             offline_s = now - self._offline_since.get(inbox.config.name, now)
-            of_this_one = left_behind(inbox.snapshot(), inbox.config, offline_s)
+            of_this_one = left_behind(
+                inbox.snapshot(),
+                inbox.config,
+                offline_s,
+                paused=inbox.config.name in self._daemon.paused.inboxes,
+                has_room=self._may_claim(inbox.config.name),
+            )
             if of_this_one is None:
                 return None
             left += of_this_one

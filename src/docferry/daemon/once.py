@@ -7,10 +7,13 @@ from docferry.intake import InboxStatus, WaitingFile
 from docferry.models import display
 
 
-def left_behind(status: InboxStatus, config: InboxConfig, offline_s: float) -> list[str] | None:
+def left_behind(
+    status: InboxStatus, config: InboxConfig, offline_s: float, *, paused: bool = False, has_room: bool = True
+) -> list[str] | None:
     """What cannot be worked off, one line for each; None while something may still come by itself.
 
-    A file that waits for a person is given ``settle``, any other, and an inbox that is away, ``settle_max``.
+    A file that waits for a person is given ``settle``, any other, and an inbox that is away, ``settle_max``. An inbox
+    that a person has ``paused`` is given nothing. Without room for more it is never looked through to its end.
     """
     name = f"inbox {config.name}"
     if status.hung_since is not None:
@@ -19,7 +22,9 @@ def left_behind(status: InboxStatus, config: InboxConfig, offline_s: float) -> l
         return None
     if not status.online:
         return [f"{name} is offline: {status.reason}"] if offline_s >= config.settle_max_s else None
-    if not status.scanned_once:
+    if paused and status.waiting_count:
+        return [f"{name} is paused and files wait in it (docferry resume {config.name})"]
+    if not status.scanned_once and has_room:
         return None
     left = []
     for file in status.files_waiting:

@@ -38,7 +38,7 @@ from docferry.daemon.telling import parked_providers, status_line, troubles
 from docferry.daemon.upkeep import Upkeep
 from docferry.errors import ConfigError, DocferryError, ExitCode, LedgerBusy, LedgerError, UsageError
 from docferry.ledger import Change, Event, Ledger, LedgerReader, Oldest
-from docferry.models import Document, DocumentState, Json
+from docferry.models import Document, DocumentState, Json, counted
 from docferry.observe import logs
 from docferry.observe.health import Health, HealthServer, Listen
 from docferry.observe.metrics import Metrics, PrometheusMetrics
@@ -128,7 +128,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._signals = 0
-        self._failed_documents = 0
+        self._failed_ids: set[str] = set()  # also what an earlier run left to be put away
         self._left_behind: list[str] = []
         self._started_at = clock.now()
         self.reload_problem: str | None = None
@@ -154,7 +154,7 @@ class Daemon:
                 await self._wind_down()
                 for part in parts:
                     part.cancel()
-        return ExitCode.FAILED if self.once and (self._failed_documents or self._left_behind) else ExitCode.OK
+        return ExitCode.FAILED if self.once and (self._failed_ids or self._left_behind) else ExitCode.OK
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -293,7 +293,7 @@ class Daemon:
             if self.clock.elapsed() >= save_pace_at:
                 save_pace_at = self.clock.elapsed() + SAVE_PACE_EVERY_S
                 await self._save_pace()
-            if self.once and announced and self._nothing_left():
+            if self.once and announced and await self._nothing_left():
                 self._stop.set()
                 return
             await self.clock.sleep(ONCE_TICK_S if self.once or not announced else TICK_S)
@@ -314,21 +314,40 @@ class Daemon:
         else:
             log.error("%s", verdict)
 
-    def _nothing_left(self) -> bool:
+    async def _nothing_left(self) -> bool:
         """In the order in which a document travels, so that none is overlooked between two looks."""
         left = self.inboxes.left_behind()
-        if left is None or self.desk.on_the_way() > 0 or not self.dispatcher.idle():
+        if left is None or self.desk.on_the_way() > 0:
             return False
+        held_up = self.dispatcher.held_up()
+        if held_up is None:
+            return False
+        left += [
+            f"provider {name} is paused and {counted(count, 'document waits', 'documents wait')} for it "
+            f"(docferry resume {name})"
+            for name, count in held_up.items()
+        ]
+        if self._sends is None:
+            left += await asyncio.to_thread(self._held)
         for line in left:
             log.error("not worked off: %s", line)
         self._left_behind = left
         return True
 
+    def _held(self) -> list[str]:
+        with LedgerReader(self.config.state) as ledger:
+            return [
+                f"document {document.id} is held for a person: {document.error or document.waits_for}"
+                for document in ledger.documents(states=("held",), limit=None)
+            ]
+
     def _on_change(self, change: Change) -> None:
         state = change.after.state
+        if state is DocumentState.FAILED:
+            self._failed_ids.add(change.after.id)
+        else:
+            self._failed_ids.discard(change.after.id)  # it was retried
         if state is not change.before.state:
-            if state in (DocumentState.FAILED, DocumentState.HELD):
-                self._failed_documents += 1
             self.alerts.changed(change)
         self.on_change(change)
 

@@ -90,9 +90,13 @@ class Dispatcher:
     def wake(self) -> None:
         self._wake.set()
 
-    def idle(self) -> bool:
-        """Whether nothing is scheduled and nothing runs."""
-        return not self.in_flight and len(self.schedule) == 0
+    def held_up(self) -> dict[str, int] | None:
+        """How many documents wait for each paused provider; None while there is anything else left to do."""
+        if self.in_flight or (len(self.schedule) and not self.paused_providers):
+            return None
+        lanes = self.schedule.sizes()
+        paused = {name: lanes.pop(f"submit:{name}", 0) for name in self.paused_providers}
+        return None if lanes else {name: count for name, count in paused.items() if count}
 
     async def run(self) -> None:
         """Works until ``stop``."""

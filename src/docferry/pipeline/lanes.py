@@ -8,6 +8,7 @@ at start: it holds ids and moments, a few hundred bytes for each open document, 
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -67,6 +68,10 @@ class Schedule:
 
     def __contains__(self, document_id: str) -> bool:
         return document_id in self._entries
+
+    def sizes(self) -> Counter[str]:
+        """How many documents each lane has, due or not."""
+        return Counter(lane_name for _, lane_name, _ in self._entries.values())
 
     def add(self, entry: Entry, now: float) -> None:
         ticket = next(self._tickets)
