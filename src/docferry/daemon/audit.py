@@ -24,8 +24,7 @@ from docferry.intake.recovery import FRESH_S
 from docferry.intake.root import PROBE
 from docferry.ledger import LedgerReader
 from docferry.models import Document, DocumentState, StepState, display
-from docferry.outbox.failure import ERROR_SUFFIX
-from docferry.outbox.names import safe_path, with_suffix
+from docferry.outbox.failure import reason_path
 from docferry.pipeline.context import WORK_FOLDER
 
 LOOKS = 5  # at one document that moves on each time
@@ -94,7 +93,7 @@ class _Examiner:
 
     def _look_at(self, document: Document) -> None:
         if not document.filed:
-            self._file(document, document.work_path, document.size_bytes, document.sha256, "the original")
+            self._file(document, _present_place(document), document.size_bytes, document.sha256, "the original")
         elif document.original_at is not None and document.original_at != document.work_path:
             self._examine_ended(document, document.original_at)
         if document.filed and document.state in (DocumentState.FAILED, DocumentState.CANCELED):
@@ -115,15 +114,12 @@ class _Examiner:
         inbox = self._inboxes.get(document.inbox)
         if inbox is None or document.original_at is None:
             return
-        if document.original_at == document.work_path:
-            folder, _, name = safe_path(document.path).rpartition("/")
-            beside = Path(inbox.failed) / folder / with_suffix(name, ERROR_SUFFIX)
-        elif os.path.lexists(document.original_at):
-            beside = Path(document.original_at)
-            beside = beside.with_name(with_suffix(beside.name, ERROR_SUFFIX))
-        else:
+        stays = document.original_at == document.work_path
+        if not stays and not os.path.lexists(document.original_at):
             return  # the original is what is missing
-        self._file(document, os.fspath(beside), None, None, "the reason of the failure")
+        reason = reason_path(document, Path(inbox.failed))
+        if reason is not None:
+            self._file(document, os.fspath(reason), None, None, "the reason of the failure")
 
     def _examine_results(self, document: Document) -> None:
         deliveries = self._ledger.deliveries(document.id)
@@ -188,6 +184,13 @@ class _Examiner:
 
     def _found(self, kind: str, path: str, document: Document | None, said: str) -> None:
         self.findings.append(Finding(kind, display(path), document.id if document else None, said))
+
+
+def _present_place(document: Document) -> str:
+    """Where an open document's original is: in its work folder, or still where ``retry`` brings it back from."""
+    if document.original_at is None or os.path.lexists(document.work_path):
+        return document.work_path
+    return document.original_at
 
 
 def _folders_in(path: Path) -> Iterator[Path]:

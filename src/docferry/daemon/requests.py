@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,10 @@ from docferry.daemon.control import ask
 from docferry.daemon.sockets import CONTROL, socket_path
 from docferry.errors import DocferryError, ExitCode, UsageError
 from docferry.ledger import LedgerReader
-from docferry.models import Json
+from docferry.models import ENDED, Json
+
+if TYPE_CHECKING:
+    from docferry.pipeline.context import Context
 
 ALL = 1_000_000
 
@@ -59,7 +62,7 @@ def _resolve(config: Config, what: str) -> str:
     return found[0].id
 
 
-async def perform(context: Any, what: str, ids: Sequence[str]) -> list[dict[str, Json]]:
+async def perform(context: Context, what: str, ids: Sequence[str]) -> list[dict[str, Json]]:
     """Does it for each id; a refusal of one does not stop the others."""
     from docferry.pipeline import requests
 
@@ -78,4 +81,21 @@ async def _without_daemon(config: Config, what: str, ids: Sequence[str]) -> list
     from docferry.daemon.offline import offline_context
 
     async with offline_context(config, os.environ) as context:
-        return await perform(context, what, ids)
+        outcomes = []
+        for document_id in ids:
+            try:
+                await _put_away(context, document_id)
+            except DocferryError as error:
+                outcomes.append({"id": document_id, "ok": False, "said": str(error)})
+            else:
+                outcomes += await perform(context, what, [document_id])
+        return outcomes
+
+
+async def _put_away(context: Context, document_id: str) -> None:
+    """What a crash left half put away is put away first: nobody else does it while no daemon runs."""
+    from docferry.pipeline.advance import advance
+
+    found = await context.ledger.document_and_steps(document_id)
+    if found is not None and found[0].state in ENDED and not found[0].filed:
+        await advance(context, *found)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from docferry.clock import iso
 from docferry.models import Document, Json, Step
+from docferry.outbox.names import safe_path, with_suffix
 from docferry.outbox.receipt import original_facts, step_facts
 
 ERROR_SUFFIX = ".error.json"
@@ -35,6 +37,19 @@ def make_error(document: Document, steps: Sequence[Step], *, failed_at: float) -
         "warnings": list(document.warnings),
         "steps": [step_facts(step) for step in steps],
     }
+
+
+def reason_path(document: Document, failed: Path) -> Path | None:
+    """Where the error file of a failed or canceled document was written; None while it was not put away.
+
+    Beside the original, or, where that stays in its inbox, under its path below ``failed``.
+    """
+    if document.original_at is None:
+        return None
+    original = Path(document.original_at)
+    if document.original_at == document.work_path:
+        original = failed / safe_path(document.path)
+    return original.with_name(with_suffix(original.name, ERROR_SUFFIX))
 
 
 def _what(document: Document, steps: Sequence[Step]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from docferry.errors import DocferryError, LedgerError, OutboxUnavailable
 from docferry.ledger import StaleDocument
 from docferry.models import ENDED, Document, DocumentState, Step
+from docferry.pipeline.bringing_back import bring_back, comes_back
 from docferry.pipeline.context import Context
 from docferry.pipeline.deliver import deliver
 from docferry.pipeline.ending import fail
@@ -40,6 +41,8 @@ async def _stage(context: Context, document: Document, steps: Sequence[Step]) ->
     if document.state in ENDED:
         return await file_away(context, document, steps)
     match document.state:
+        case DocumentState.QUEUED if comes_back(document):
+            return await bring_back(context, document)
         case DocumentState.QUEUED if document.plan is None:
             return await route(context, document, steps)
         case DocumentState.QUEUED:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from docferry.errors import ProviderError
+from docferry.failpoints import failpoint
 from docferry.models import Document, DocumentState, Step, StepState
 from docferry.pipeline.context import Context, Service
 
@@ -28,6 +29,7 @@ async def cancel_job(context: Context, service: Service, document: Document, ste
         answer = await service.provider.cancel(step.job_id)
     except ProviderError as error:
         return await end_canceled(context, document, step, f"canceled; the provider could not be told: {error}")
+    failpoint("cancel.told")
     if not answer.requested:
         return await end_canceled(context, document, step, f"canceled; {answer.note}")
     return await context.commit(

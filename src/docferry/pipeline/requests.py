@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
+from contextlib import suppress
 
-from docferry.durable import move
-from docferry.errors import UsageError
+from docferry.errors import OutboxError, UsageError
 from docferry.failpoints import failpoint
-from docferry.folders import Folder
+from docferry.ledger import StaleDocument
 from docferry.models import ENDED, Document, DocumentState, Json, Step, StepState
-from docferry.outbox.failure import ERROR_SUFFIX
-from docferry.outbox.names import with_suffix
-from docferry.outbox.originals import sidecar_of
+from docferry.pipeline.bringing_back import bring_back, comes_back
 from docferry.pipeline.context import Context
 from docferry.pipeline.ending import cancel_unsent
-from docferry.pipeline.tidying import Tidier
-from docferry.rules.sidecar import SUFFIX as SIDECAR_SUFFIX
+
+CANCEL_TRIES = 5  # for a document that moves on while it is being given up
 
 
 async def retry(context: Context, document_id: str) -> Document:
@@ -30,12 +27,7 @@ async def retry(context: Context, document_id: str) -> Document:
         raise UsageError(f"document {document.id} is {document.state}: there is nothing to retry")
     if document.state in ENDED and not document.filed:
         raise UsageError(f"document {document.id} is just being put away", hint="try again in a moment")
-    error_file = _error_file(document)
-    if document.state in ENDED and context.inbox(document).claim != "leave":
-        await asyncio.to_thread(_bring_back, document, context.places(document).tidier)
-        failpoint("retry.brought-back")
-    if error_file is not None:  # before the commit: nobody would come back to remove it after a crash
-        await asyncio.to_thread(_remove, error_file)
+    await asyncio.to_thread(_refuse_without_original, document)
     goes_on = document.state is not DocumentState.DELIVERED and any(step.state is StepState.DONE for step in steps)
     held = document.state is DocumentState.HELD
     afresh: dict[str, Json] = (
@@ -43,7 +35,8 @@ async def retry(context: Context, document_id: str) -> Document:
     )
     if afresh:
         afresh["facts"] = {name: value for name, value in document.facts.items() if name != "class"}
-    return await context.commit(
+    has_reason = document.state in (DocumentState.FAILED, DocumentState.CANCELED)  # in a file, which goes later
+    document = await context.commit(
         context.change(
             document,
             "retried",
@@ -52,15 +45,30 @@ async def retry(context: Context, document_id: str) -> Document:
             filed=False,
             attempts=0,
             due_at=context.clock.now(),
-            error=None,
+            error=document.error if has_reason else None,
             error_hint=None,
-            original_at=None,
             cancel_requested=False,
             partial=False,
-            waits_for="its turn",
+            waits_for="its original to be brought back" if document.original_at else "its turn",
             **afresh,
         )
     )
+    failpoint("retry.intended")
+    if comes_back(document):
+        with suppress(OutboxError):  # whoever takes it up tries again, and says it where a person sees it
+            document = await bring_back(context, document)
+    return document
+
+
+def _refuse_without_original(document: Document) -> None:
+    """Raises UsageError when an ended document's original is neither where it was put nor in its work folder."""
+    if document.state not in ENDED:
+        return  # it never left
+    if not any(place and os.path.lexists(place) for place in (document.original_at, document.work_path)):
+        where = document.original_at or "it was deleted after delivery"
+        raise UsageError(
+            f"the original of document {document.id} is gone ({where})", hint="drop the file into the inbox again"
+        )
 
 
 async def cancel(context: Context, document_id: str) -> Document:
@@ -68,7 +76,16 @@ async def cancel(context: Context, document_id: str) -> Document:
 
     Raises UsageError when it is too late.
     """
+    for _ in range(CANCEL_TRIES):
+        with suppress(StaleDocument):
+            return await _cancel(context, document_id)
+    raise UsageError(f"document {document_id} keeps moving on", hint="try again in a moment")
+
+
+async def _cancel(context: Context, document_id: str) -> Document:
     document, _ = await _load(context, document_id)
+    if comes_back(document):
+        document = await bring_back(context, document)
     match document.state:
         case DocumentState.QUEUED | DocumentState.HELD:
             return await cancel_unsent(context, document)
@@ -93,37 +110,3 @@ async def _load(context: Context, document_id: str) -> tuple[Document, list[Step
     if found is None:
         raise UsageError(f"no document has the id {document_id!r}", hint="docferry jobs lists them")
     return found
-
-
-def _error_file(document: Document) -> Path | None:
-    if document.original_at is None or document.state is DocumentState.DELIVERED:
-        return None
-    original = Path(document.original_at)
-    return original.with_name(with_suffix(original.name, ERROR_SUFFIX))
-
-
-def _bring_back(document: Document, tidier: Tidier) -> None:
-    """Moves the original from where it was put back into its work folder. Repeating is safe."""
-    source, target = document.original_at, Path(document.work_path)
-    tidier.keep(target.parent)
-    if target.exists():
-        return  # a crash came between this move and its record
-    if source is None or not os.path.lexists(source):
-        where = source or "it was deleted after delivery"
-        raise UsageError(
-            f"the original of document {document.id} is gone ({where})", hint="drop the file into the inbox again"
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with Folder(target.parent.parent) as parent:
-        parent.sync()
-    sidecar = sidecar_of(Path(source))
-    if sidecar.is_file():  # the same settings as before; first, for once the original is there nothing is moved again
-        move(sidecar, target.with_name(target.name + SIDECAR_SUFFIX))
-    move(Path(source), target)
-
-
-def _remove(path: Path) -> None:
-    if path.exists():
-        with Folder(path.parent) as folder:
-            folder.remove(path.name)
-            folder.sync()
