@@ -1,8 +1,8 @@
 """A real SMB share: a Samba server of our own, mounted through FUSE, in namespaces that end with the test.
 
 What is written on the server's side gives no event here, and when the server goes, every call on the mount fails. The
-mount has no hard links, cannot rename without replacing, and makes its folders' times up. Runs where ``smbd`` and
-``rclone`` are installed; they are not among what the tests install, because Debian starts its file server at once.
+mount has no hard links, cannot rename without replacing, and makes its folders' times up. ``smbd`` is the machine's,
+or the one that ``tests/setup`` has unpacked without installing it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
-
-import pytest
 
 from checker import check_all_ended
 from daemons import Ferry, wait_for
@@ -25,6 +24,7 @@ from intake.namespaces import alone, sh
 from peers.fake_provider import FakeProvider
 
 PORT = 445
+UNPACKED = Path(sys.prefix) / "samba"
 
 CONFIGURATION = """
 [global]
@@ -63,9 +63,10 @@ class Server:
         self._log = own / "smbd.log"
 
     def start(self) -> Self:
+        program, environment = smbd()
         with self._log.open("ab") as log:
-            command = ["smbd", "--foreground", "--configfile", str(self._configuration), "--debug-stdout"]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)  # it makes a session of its own
+            command = [program, "--foreground", "--configfile", str(self._configuration), "--debug-stdout"]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)  # in its own session
         wait_for(_answers, saying=lambda: self._log.read_text(errors="replace")[-2000:])
         return self
 
@@ -76,6 +77,14 @@ class Server:
                 if (entry / "comm").read_text().strip() == "smbd":
                     os.kill(int(entry.name), 9)
         self._process.wait()
+
+
+def smbd() -> tuple[str, dict[str, str]]:
+    """The server's program and the environment it needs."""
+    if installed := shutil.which("smbd"):
+        return installed, dict(os.environ)
+    libraries = sorted({str(path.parent) for path in UNPACKED.rglob("*.so*")}, key=len)
+    return str(UNPACKED / "usr/sbin/smbd"), {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}
 
 
 def _answers() -> bool:
@@ -111,7 +120,6 @@ def put(server: Server, name: str, content: bytes) -> bytes:
     return content
 
 
-@pytest.mark.skipif(not shutil.which("smbd") or not shutil.which("rclone"), reason="needs Debian's samba and rclone")
 @alone("-n", "-m", "--pid", "--fork", "--kill-child", "--mount-proc")
 def test_a_share_is_polled_goes_offline_with_its_server_and_comes_back() -> None:
     """Rows 4, 5 and 45."""
