@@ -202,15 +202,15 @@ def sha256_of_file(path: Path) -> str | None:
 
 def rename_new(here: Folder, source: str, there: Folder, target: str) -> None:
     """Renames within one filesystem to a name nobody has, else FileExistsError. Not durable before a sync."""
-    if not _renameat2(here.fd, source, there.fd, target):
+    if not rename_exclusively(here, source, there, target):
         _link_and_unlink(here, source, there, target)
 
 
-def _renameat2(here: int, source: str, there: int, target: str) -> bool:
-    """False where the kernel, C library or filesystem cannot rename without replacing."""
+def rename_exclusively(here: Folder, source: str, there: Folder, target: str) -> bool:
+    """The same in one call; False, and nothing is done, where the kernel, C library or filesystem has none."""
     if _LIBC_RENAMEAT2 is None or "\0" in target:  # C would cut the name there; os.link refuses it
         return False
-    if _LIBC_RENAMEAT2(here, os.fsencode(source), there, os.fsencode(target), _RENAME_NOREPLACE) == 0:
+    if _LIBC_RENAMEAT2(here.fd, os.fsencode(source), there.fd, os.fsencode(target), _RENAME_NOREPLACE) == 0:
         return True
     code = ctypes.get_errno()
     if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):

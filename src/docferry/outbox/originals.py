@@ -17,7 +17,15 @@ from pathlib import Path
 from docferry.durable import copy_hidden, move, replace, temporary_name
 from docferry.errors import OutboxError, OutboxUnavailable
 from docferry.failpoints import failpoint
-from docferry.folders import NOT_SUPPORTED, Folder, is_there, rename_new, sha256_of, translated
+from docferry.folders import (
+    NOT_SUPPORTED,
+    Folder,
+    is_there,
+    rename_exclusively,
+    rename_new,
+    sha256_of,
+    translated,
+)
 from docferry.models import Document, Json, display
 from docferry.outbox.failure import ERROR_SUFFIX
 from docferry.outbox.names import first_free, numbered_file, safe_path, with_suffix
@@ -110,7 +118,7 @@ def _put(document: Document, root: Root, folders: list[str], name: str) -> Path:
 
 def _put_source(document: Document, here: Folder, source: str, there: Folder, name: str, token: str) -> str:
     _refuse_another_file(document, here, source)
-    found, copied = _named_before(here, source, there, token), True
+    found, copied = _name_of_copy(there, token), True
     if found is None:
         found, copied = _give_name(here, source, there, name, token)
     failpoint("originals.named")
@@ -133,15 +141,11 @@ def _refuse_another_file(document: Document, here: Folder, source: str) -> None:
         raise OutboxError(f"{where} is another file now than the one that was sent", hint="it is left where it is")
 
 
-def _named_before(here: Folder, source: str, there: Folder, token: str) -> str | None:
-    """The name that an interrupted try gave the original, or its copy: both are a second link to one file."""
-    status = os.stat(source, dir_fd=here.fd, follow_symlinks=False)
-    if status.st_nlink > 1 and (found := _link_of(there, status, token)):
-        return found
-    return _name_of_copy(there, token)
-
-
 def _name_of_copy(there: Folder, token: str) -> str | None:
+    """The name that an interrupted try gave the original: the hidden one is a second link to the same file.
+
+    Links without our hidden name tell nothing: people drop the same file twice by hard links.
+    """
     try:
         copy = os.stat(temporary_name(token), dir_fd=there.fd, follow_symlinks=False)
     except FileNotFoundError:
@@ -158,15 +162,22 @@ def _link_of(there: Folder, status: os.stat_result, token: str) -> str | None:
 
 
 def _give_name(here: Folder, source: str, there: Folder, name: str, token: str) -> tuple[str, bool]:
-    """The first free name, which the original has now, and whether it has it as a copy (another filesystem)."""
+    """The first free name, which the original has now, and whether it is in its old place still.
+
+    It is where the file is copied to another filesystem, or linked since this one cannot rename without replacing.
+    """
     copied = False
     while True:
         free = _free_name(there, name)
         try:
             if copied:
                 _link(there, temporary_name(token), free)
-            else:
-                rename_new(here, source, there, free)
+            elif not rename_exclusively(here, source, there, free):
+                if not _link_hidden(here, source, there, token):
+                    rename_new(here, source, there, free)
+                    return free, False
+                copied = True
+                continue
         except FileExistsError:
             continue  # someone was faster: the next number
         except OSError as error:
@@ -176,6 +187,20 @@ def _give_name(here: Folder, source: str, there: Folder, name: str, token: str) 
             copied = True
             continue
         return free, copied
+
+
+def _link_hidden(here: Folder, source: str, there: Folder, token: str) -> bool:
+    """Gives the original its hidden name as well; False where there are no links."""
+    try:
+        os.link(source, temporary_name(token), src_dir_fd=here.fd, dst_dir_fd=there.fd, follow_symlinks=False)
+    except FileExistsError:
+        pass  # by an interrupted try
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
+        return False
+    failpoint("originals.linked")
+    return True
 
 
 def _link(there: Folder, hidden: str, name: str) -> None:
@@ -199,23 +224,26 @@ def _is_taken(there: Folder, name: str) -> bool:
 
 def _found_again(document: Document, there: Folder, name: str, token: str) -> str:
     """Where an earlier try has put the original, which is gone from its place."""
-    found = _name_of_copy(there, token) or _renamed(document, there) or _copied_whole(document, there, name)
+    found = _name_of_copy(there, token) or _renamed(document, there, name) or _copied_whole(document, there, name)
     if found is None:
         where = display(document.work_path)
         raise OutboxError(f"the original of {document.id} is missing: neither at {where} nor in {there.path}")
     return found
 
 
-def _renamed(document: Document, there: Folder) -> str | None:
-    """The file that still has the original's inode, size and time: inode numbers alone are used again."""
-    identity = document.identity
+def _renamed(document: Document, there: Folder, name: str) -> str | None:
+    """The file that still has the original's inode, size and time: inode numbers alone are used again.
+
+    Of several (the same file was dropped by hard links) the one of the original's own name.
+    """
+    identity, found = document.identity, []
     with os.scandir(there.fd) as entries:
         for entry in entries:
             if entry.inode() == identity.inode:
                 status = entry.stat(follow_symlinks=False)
                 if (status.st_size, status.st_mtime_ns) == (identity.size_bytes, identity.mtime_ns):
-                    return entry.name
-    return None
+                    found.append(entry.name)
+    return name if name in found else min(found, default=None)
 
 
 def _copied_whole(document: Document, there: Folder, name: str) -> str | None:
