@@ -119,3 +119,14 @@ def test_killed_while_a_document_is_given_up(tmp_path: Path, point: str) -> None
         assert [document.state for document in ferry.documents()] == ["canceled"]
         assert fake.stats()["cancels"]
         check_all_ended(ferry, [GOOD])
+
+
+def test_killed_when_a_result_is_stored_that_can_be_fetched_only_once(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {"large": True}) as fake:
+        ferry = Ferry(tmp_path, {"providers": {"local": {"dialect": "pulse", "url": fake.url}}})
+        ferry.drop(GOOD, "good.txt")
+        killed = ferry.run_once(env={**os.environ, "DOCFERRY_FAILPOINT": "fetch.stored"})
+        assert killed.returncode == -signal.SIGKILL
+        assert ferry.run_once().returncode == 0
+        assert len(fake.accepted()) == 1
+    check_all_ended(ferry, [GOOD])
