@@ -138,6 +138,11 @@ class Station:
         """Waits until the inbox was looked through and events are proven to arrive."""
         self.until(lambda: self.status.scanned_once and self.status.events_proven, "scanned and watching")
 
+    def until_events_alone(self) -> None:
+        """Waits until no scan is due any more, so that what is found from now on was found by an event."""
+        self.until_watching()
+        self.until(lambda: self.inbox._scan_at > self.clock.elapsed() + NEVER_S / 2, "no scan is due")
+
     def until_claimed(self, *paths: str) -> list[Claimed]:
         """Waits for these documents, and gives them in this order."""
         self.until(lambda: set(paths) <= self.paths, f"claims of {paths}")

@@ -127,7 +127,7 @@ def test_a_replica_mounted_over_the_inbox_is_watched_in_its_place() -> None:
     with folder() as here:
         station = make_station(here)
         with station.running():
-            station.until_watching()
+            station.until_events_alone()
             sh("cp", "-a", station.path, here / "replica")
             sh("mount", "--bind", here / "replica", station.path)
             station.drop("a.pdf")

@@ -74,7 +74,7 @@ def test_sub_folders_stay_and_are_not_looked_into_when_the_inbox_is_flat(tmp_pat
 def test_folders_made_and_filled_at_once_are_found(station: Station) -> None:
     """Row 9: mkdir -p and a write before the kernel watches the new folder give no event of the file."""
     with station.running():
-        station.until_watching()
+        station.until_events_alone()
         for number in range(20):
             (station.path / f"new{number}" / "a" / "b").mkdir(parents=True)
             station.drop(f"new{number}/a/b/x.pdf")
@@ -88,7 +88,7 @@ def test_a_folder_that_is_moved_in_with_its_content_is_found(station: Station, t
     (outside / "x.pdf").write_bytes(PDF)
     (outside / "y.txt").write_bytes(b"text")
     with station.running():
-        station.until_watching()
+        station.until_events_alone()
         outside.parent.rename(station.path / "moved")
         station.until_claimed("moved/sub/x.pdf", "moved/sub/y.txt")
         station.drop("moved/sub/z.pdf")
@@ -100,7 +100,7 @@ def test_a_file_that_is_moved_or_linked_in_is_found_without_any_close(station: S
     for name in ("moved.txt", "linked.pdf"):
         (tmp_path / name).write_bytes(PDF)
     with station.running():
-        station.until_watching()
+        station.until_events_alone()
         (tmp_path / "moved.txt").rename(station.path / "moved.txt")
         os.link(tmp_path / "linked.pdf", station.path / "linked.pdf")
         station.until_claimed("moved.txt", "linked.pdf")

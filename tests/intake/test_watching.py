@@ -195,7 +195,7 @@ def test_a_root_that_is_replaced_within_a_moment_is_noticed(tmp_path: Path) -> N
     """Row 7: no event says that the watched folder is not the one at this path any more."""
     station = make_station(tmp_path)
     with station.running():
-        station.until_watching()
+        station.until_events_alone()
         (tmp_path / "new").mkdir()
         (tmp_path / "new" / "a.pdf").write_bytes(PDF)
         station.path.rename(tmp_path / "old")
