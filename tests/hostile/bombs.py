@@ -27,6 +27,23 @@ def docx_bomb() -> bytes:
     return zipped("word", "document.xml", 600)
 
 
+def gigabytes_docx() -> bytes:
+    """A DOCX of 4 MB whose text unpacks to 3.9 GB: one deflated piece, repeated, as packing so much would take long."""
+    piece, pieces = b" " * (1 << 20), 3990
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
+    content = packed * pieces + b"\x03\x00"  # an empty last block
+    checksum = 0
+    for _ in range(pieces):
+        checksum = zlib.crc32(piece, checksum)
+    name, unpacked_bytes = b"word/document.xml", len(piece) * pieces
+    facts = struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 0x21, checksum, len(content), unpacked_bytes, len(name), 0)
+    local = b"PK\x03\x04" + facts + name + content
+    central = b"PK\x01\x02" + struct.pack("<H", 20) + facts + struct.pack("<HHHII", 0, 0, 0, 0, 0) + name
+    end = struct.pack("<HHHHIIH", 0, 0, 1, 1, len(central), len(local), 0)
+    return local + central + b"PK\x05\x06" + end
+
+
 def xlsx_bomb() -> bytes:
     return zipped("xl", "workbook.xml", 600)
 
@@ -89,12 +106,58 @@ def stream_bomb() -> bytes:
     )
 
 
+def _pdf_with_font(font: bytes, *more: bytes) -> bytes:
+    """A PDF of one page that shows a text in this font (object 5); ``more`` are the objects from 6 up."""
+    objects = (
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+        _stream(b"BT /F 12 Tf 9 9 Td (aaaa) Tj ET"),
+        font,
+        *more,
+    )
+    body = b"".join(b"%d 0 obj%s endobj\n" % (number, content) for number, content in enumerate(objects, 1))
+    return b"%PDF-1.4\n" + body + b"trailer<</Root 1 0 R>>\n%%EOF"
+
+
+def _stream(content: bytes, more: bytes = b"") -> bytes:
+    return b"<</Length %d%s>>stream\n%s\nendstream" % (len(content), more, content)
+
+
+def endless_font() -> bytes:
+    """A PDF with a font whose only glyph is drawn by writing that glyph eight times, in the same font."""
+    font = (
+        b"<</Type/Font/Subtype/Type3/FontBBox[0 0 9 9]/FontMatrix[1 0 0 1 0 0]/CharProcs<</a 6 0 R>>"
+        b"/Encoding<</Type/Encoding/Differences[97/a]>>/FirstChar 97/LastChar 97/Widths[9]"
+        b"/Resources<</Font<</F 5 0 R>>>>>>"
+    )
+    return _pdf_with_font(font, _stream(b"9 0 d0 BT /F 1 Tf (aaaaaaaa) Tj ET"))
+
+
+def font_bomb() -> bytes:
+    """A PDF whose embedded font program unpacks to a gigabyte and claims sixty thousand tables."""
+    packer = zlib.compressobj(9)
+    program = packer.compress(b"\0\1\0\0" + b"\xff\xf0" * 4)
+    for _ in range(1000):
+        program += packer.compress(bytes(1 << 20))
+    program += packer.flush()
+    font = b"<</Type/Font/Subtype/TrueType/BaseFont/B/FirstChar 97/LastChar 97/Widths[9]/FontDescriptor 6 0 R>>"
+    descriptor = (
+        b"<</Type/FontDescriptor/FontName/B/Flags 32/FontBBox[0 0 9 9]/ItalicAngle 0/Ascent 9/Descent 0/CapHeight 9"
+        b"/StemV 1/FontFile2 7 0 R>>"
+    )
+    return _pdf_with_font(font, descriptor, _stream(program, b"/Filter/FlateDecode"))
+
+
 BOMBS = {
     "bomb.docx": docx_bomb,
+    "gigabytes.docx": gigabytes_docx,
     "bomb.xlsx": xlsx_bomb,
     "laughs.docx": billion_laughs,
     "huge.png": png_claiming,
     "nested.pdf": nested_pdf,
     "endless.pdf": endless_pdf,
     "stream.pdf": stream_bomb,
+    "endless-font.pdf": endless_font,
+    "font.pdf": font_bomb,
 }
