@@ -5,6 +5,7 @@ job's duration (median, mean, 90th percentile) and the polls for each job, all f
 is known yet. "at the same polls" is learned pacing with its budget set so that it makes as many polls a job as the
 line above it. Where nothing explains the durations ("unexplained") the last line of each block is what no way of
 asking could better, were the distribution known from the start (``polling_bounds``): there are not enough polls.
+The last block puts all kinds of jobs of two seconds and more together, with one budget for all.
 """
 
 from __future__ import annotations
@@ -168,17 +169,21 @@ def learned(jobs: Sequence[Job], settings: PaceSettings, seed: int = 5) -> list[
     return run(jobs, policy, learn)
 
 
-def learned_at(jobs: Sequence[Job], polls: float, quickest_s: float) -> list[Outcome]:
-    """Learned pacing whose budget makes it ask ``polls`` times for a job on average."""
+def learned_at(kinds: Sequence[Sequence[Job]], polls: float, quickest_s: float) -> list[Outcome]:
+    """Learned pacing, for each kind of service anew, with the one budget for all that makes ``polls`` polls a job."""
+
+    def all_kinds(budget: float) -> list[Outcome]:
+        settings = PaceSettings(polls=budget, lag_share=0.0, quickest_s=quickest_s)
+        return [outcome for jobs in kinds for outcome in learned(jobs, settings)]
+
     low, high = 1.5, 60.0
     for _ in range(7):
         budget = math.sqrt(low * high)
-        outcomes = learned(jobs, PaceSettings(polls=budget, lag_share=0.0, quickest_s=quickest_s))
-        if mean(outcome.polls for outcome in outcomes) > polls:
+        if mean([outcome.polls for outcome in all_kinds(budget)]) > polls:
             high = budget
         else:
             low = budget
-    return learned(jobs, PaceSettings(polls=low, lag_share=0.0, quickest_s=quickest_s))
+    return all_kinds(low)
 
 
 def mean(values: Iterator[float] | Sequence[float]) -> float:
@@ -203,24 +208,43 @@ def bounds(jobs: Sequence[Job], polls: float) -> str:
     return f"  {'    never below':24}" + "".join(f"{100 * share:9.1f} %" for share in shares) + f"{polls:20.1f}"
 
 
+def remote(count: int) -> list[list[Job]]:
+    """The jobs of every kind that the usual ways can be compared with: not those that take milliseconds."""
+    return [made(scenario, count) for scenario in scenarios() if scenario.quickest_s >= 1.0]
+
+
+def made(scenario: Scenario, count: int) -> list[Job]:
+    rng = random.Random(1)
+    return [scenario.make(rng, number, count) for number in range(count)]
+
+
+def usually(kinds: Sequence[Sequence[Job]], policy: Policy) -> list[Outcome]:
+    return [outcome for jobs in kinds for outcome in run(jobs, policy)]
+
+
+def block(name: str, kinds: Sequence[Sequence[Job]], quickest_s: float) -> None:
+    """The lines about one kind of service, or about several together."""
+    is_unexplained = "unexplained" in name
+    print(name)
+    print(row("learned", [it for jobs in kinds for it in learned(jobs, PaceSettings(quickest_s=quickest_s))]))
+    if is_unexplained:
+        print(bounds(kinds[0], 8.0))
+    for usual, policy in (("every 5 s", fixed), ("exponential backoff", exponential)):
+        outcomes = usually(kinds, policy)
+        polls = mean([outcome.polls for outcome in outcomes])
+        print(row(usual, outcomes))
+        if quickest_s >= 1.0:  # nobody asks less than once: with ms jobs there is nothing to tune
+            print(row("  at the same polls", learned_at(kinds, polls, quickest_s)))
+        if is_unexplained:
+            print(bounds(kinds[0], polls))
+
+
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else JOBS
     print(f"{'lag as a share of the duration':26}{'median':>9}{'mean':>11}{'p90':>11}{'polls':>11}")
     for scenario in scenarios():
-        rng = random.Random(1)
-        jobs = [scenario.make(rng, number, count) for number in range(count)]
-        print(scenario.name)
-        print(row("learned", learned(jobs, PaceSettings(quickest_s=scenario.quickest_s))))
-        if "unexplained" in scenario.name:
-            print(bounds(jobs, 8.0))
-        for name, policy in (("every 5 s", fixed), ("exponential backoff", exponential)):
-            outcomes = run(jobs, policy)
-            print(row(name, outcomes))
-            if scenario.quickest_s >= 1.0:  # nobody asks less than once: with ms jobs there is nothing to tune
-                same = learned_at(jobs, mean(outcome.polls for outcome in outcomes), scenario.quickest_s)
-                print(row("  at the same polls", same))
-            if "unexplained" in scenario.name:
-                print(bounds(jobs, mean(outcome.polls for outcome in outcomes)))
+        block(scenario.name, [made(scenario, count)], scenario.quickest_s)
+    block("all of 2 s and more together", remote(count), 1.0)
 
 
 if __name__ == "__main__":

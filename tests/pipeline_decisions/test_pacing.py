@@ -13,14 +13,18 @@ from hypothesis import strategies as st
 from bench.polling import (
     Job,
     Outcome,
+    Policy,
     exponential,
     fixed,
     learned,
     learned_at,
+    made,
     mean,
     median_lag,
+    remote,
     run,
     scenarios,
+    usually,
 )
 from bench.polling_bounds import least_mean, least_median
 from docferry.models import Json
@@ -30,9 +34,7 @@ JOBS = 250
 
 
 def jobs_of(name: str, count: int = JOBS) -> list[Job]:
-    scenario = next(scenario for scenario in scenarios() if scenario.name.startswith(name))
-    rng = random.Random(1)
-    return [scenario.make(rng, number, count) for number in range(count)]
+    return made(next(scenario for scenario in scenarios() if scenario.name.startswith(name)), count)
 
 
 def quickest_s(name: str) -> float:
@@ -74,15 +76,27 @@ def test_median_lag_is_at_most_five_per_cent_with_at_most_eight_polls_a_job(name
     assert mean([outcome.polls for outcome in outcomes[JOBS // 4 :]]) <= 8.0
 
 
-@pytest.mark.parametrize("name", ["log-normal, by pages", "bimodal"])
+@pytest.mark.parametrize("name", ["log-normal, by pages", "bimodal", "drifting", "60 s"])
 @pytest.mark.parametrize("policy", [fixed, exponential])
-def test_at_the_same_number_of_polls_it_has_at_most_half_the_lag(name: str, policy: object) -> None:
-    jobs = jobs_of(name)
-    usual: list[Outcome] = run(jobs, policy)  # type: ignore[arg-type]
-    ours = learned_at(jobs, mean([outcome.polls for outcome in usual]), 1.0)
+def test_at_the_same_number_of_polls_it_has_at_most_half_the_lag(name: str, policy: Policy) -> None:
+    jobs = jobs_of(name, 800 if name == "drifting" else JOBS)  # it drifts once through all, so few would be a rush
+    usual: list[Outcome] = run(jobs, policy)
+    ours = learned_at([jobs], mean([outcome.polls for outcome in usual]), 1.0)
     assert mean([outcome.polls for outcome in ours]) <= mean([outcome.polls for outcome in usual])
     assert median_lag(ours) <= median_lag(usual) / 2
-    assert mean([outcome.lag for outcome in ours]) <= mean([outcome.lag for outcome in usual]) / 2
+    if name != "60 s":  # whose one surprise weighs more in the mean than all else
+        assert mean([outcome.lag for outcome in ours]) <= mean([outcome.lag for outcome in usual]) / 2
+
+
+@pytest.mark.parametrize("policy", [fixed, exponential])
+def test_at_the_same_number_of_polls_all_kinds_together_have_at_most_half_the_lag(policy: Policy) -> None:
+    """One budget for all, those jobs included whose durations nothing explains."""
+    kinds = remote(JOBS)
+    usual = usually(kinds, policy)
+    ours = learned_at(kinds, mean([outcome.polls for outcome in usual]), 1.0)
+    assert mean([outcome.polls for outcome in ours]) <= mean([outcome.polls for outcome in usual])
+    assert median_lag(ours) <= median_lag(usual) / 2
+    assert mean([outcome.lag for outcome in ours]) <= 0.65 * mean([outcome.lag for outcome in usual])
 
 
 def test_where_nothing_explains_durations_no_way_of_asking_reaches_the_aims_and_it_comes_near() -> None:
@@ -90,15 +104,19 @@ def test_where_nothing_explains_durations_no_way_of_asking_reaches_the_aims_and_
     jobs = jobs_of("log-normal, unexplained", 800)
     durations_s = [job.duration_s for job in jobs]
     assert least_median(durations_s, 8.0) > 0.065
-    assert median_lag(learned(jobs, PaceSettings())) <= 0.15
+    paced = learned(jobs, PaceSettings())
+    polls = mean([outcome.polls for outcome in paced])
+    assert polls <= 8.0
+    assert median_lag(paced) <= 2.0 * least_median(durations_s, polls)  # which neglects every other job for it
+    assert mean([outcome.lag for outcome in paced]) <= 1.5 * least_mean(durations_s, polls)
     often, seldom = run(jobs, fixed), run(jobs, exponential)
     polls = mean([outcome.polls for outcome in often])
     assert least_median(durations_s, polls) > median_lag(often) / 2
-    ours = learned_at(jobs, polls, 1.0)
+    ours = learned_at([jobs], polls, 1.0)
     assert mean([outcome.lag for outcome in ours]) <= 0.75 * mean([outcome.lag for outcome in often])
     polls = mean([outcome.polls for outcome in seldom])
     assert least_mean(durations_s, polls) > mean([outcome.lag for outcome in seldom]) / 2
-    ours = learned_at(jobs, polls, 1.0)
+    ours = learned_at([jobs], polls, 1.0)
     assert median_lag(ours) <= 0.52 * median_lag(seldom)
 
 
