@@ -36,6 +36,29 @@ def test_killed_daemon_goes_on_polling_the_same_jobs(tmp_path: Path) -> None:
     assert len(list(ferry.outbox.iterdir())) == 6 * 3 + 1  # Markdown, JSON and receipt of each, and our marker
 
 
+def test_killed_during_synchronous_calls_gets_the_answers_of_the_same_jobs(tmp_path: Path) -> None:
+    """mode: auto calls the engine synchronously for letters; their jobs go on in it and are not run again."""
+    with StandingEngine(tmp_path, hold_s=3.0) as engine:
+        config = {
+            "providers": {"local": {"dialect": "pulse", "url": engine.url, "idempotent": True}},
+            "rules": [{"name": "all", "provider": "local", "deliver": {"formats": ["markdown"]}}],
+        }
+        with Ferry(tmp_path, config).start() as ferry:
+            for number in range(3):
+                ferry.drop(f"Letter number {number}".encode(), f"letter-{number}.txt")
+            wait_for(lambda: len(engine.jobs()) == 3, saying=ferry.log_text)
+            assert "answer of local to a synchronous extract call" in ferry.command("status").stdout
+            ferry.kill()
+            assert {document.state for document in ferry.documents()} == {"submitting"}
+            ferry.start(ready=False)
+            assert {document.state for document in ferry.wait_for_ended(3)} == {"delivered"}
+            assert len(engine.jobs()) == 3
+    receipts = list(ferry.receipts().values())
+    assert {step["mode"] for receipt in receipts for step in receipt["steps"]} == {"sync"}
+    for number in range(3):
+        assert f"Letter number {number}" in (ferry.outbox / f"letter-{number}.txt.md").read_text()
+
+
 def test_killed_before_the_answer_is_sent_again_under_the_same_key(tmp_path: Path) -> None:
     """The intent is on disk before the request leaves; an idempotent provider then gives the same job."""
     with FakeProvider("pulse", {"idempotent": True}) as fake:

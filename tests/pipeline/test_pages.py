@@ -48,6 +48,10 @@ def test_most_documents_are_told_by_their_bytes(tmp_path: Path) -> None:
     assert facts(tmp_path, b"%PDF-1.4 /Count 4") == ({AT_MOST: 4}, False)
 
 
+def test_the_engine_on_this_machine_is_no_exception(tmp_path: Path) -> None:
+    assert facts(tmp_path, LETTER, url=None, engine="embedded") == ({AT_MOST: 1}, False)
+
+
 def test_the_others_are_counted(tmp_path: Path) -> None:
     assert facts(tmp_path, b"PK\x03\x04", name="a.docx") == ({"type": "?", "pages": 3}, True)
 
@@ -58,7 +62,6 @@ def test_the_others_are_counted(tmp_path: Path) -> None:
         {"mode": "async"},
         {"known": {"pages": 2}},
         {"content": b"x" * 2_000_001},  # beyond sync_max_size
-        {"url": None, "engine": "embedded"},
     ],
 )
 def test_nothing_is_read_where_nothing_hangs_on_it(tmp_path: Path, given: dict[str, Any]) -> None:

@@ -59,8 +59,7 @@ async def page_facts(
     if known_pages(facts) is not None or plan.steps[0].endpoint not in planning.UPLOADING:
         return {}
     counts = target.config.pages_rate is not None
-    # The engine on this machine loses no job and takes polls at once: nothing is read for its sake.
-    decides = target.config.engine is None and hangs_on_pages(
+    decides = hangs_on_pages(
         target.capabilities,
         target.config,
         plan.mode,

@@ -55,7 +55,7 @@ async def submit(
             {"endpoint": step.endpoint, "provider": step.provider, "attempt": step.attempt, "mode": mode},
             steps=(step,),
             state=DocumentState.SUBMITTING,
-            waits_for=f"{step.provider} to take the {step.endpoint} request",
+            waits_for=_request_under_way(step),
         ),
     )
     failpoint("submit.intended")
@@ -122,6 +122,12 @@ async def settle_lost(context: Context, document: Document, steps: Sequence[Step
             return await _resubmit(context, document, step, verdict.reason)
         case settle.Settlement.HOLD:
             return await _hold(context, document, step, verdict.reason)
+
+
+def _request_under_way(step: Step) -> str:
+    if step.mode == "sync":
+        return f"the answer of {step.provider} to a synchronous {step.endpoint} call"
+    return f"{step.provider} to take the {step.endpoint} request"
 
 
 def _pages_wait_s(context: Context, service: Service, document: Document) -> float:
