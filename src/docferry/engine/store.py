@@ -264,7 +264,8 @@ def _end(db: Connection, job_id: str, ending: Ending, now: float) -> bool:
     query = (
         "UPDATE jobs SET status = ?, updated_at = ?, finished_at = ?, error_code = ?, error = ?, pages = ?, "
         "result_bytes = ?, link = ?, facts = ?, "
-        "inputs = '[]', request = json_remove(request, '$.options.password') "  # secrets go when they are not needed
+        "inputs = '[]', request = json_remove(request, '$.options.password', "  # secrets go when they are not needed
+        "'$.config.excel_template', '$.steps.schema.excel_template') "  # and so does what is large
         "WHERE id = ? AND status IN ('pending', 'processing')"
     )
     values = (

@@ -184,11 +184,11 @@ def save_extraction(task: Task, document: Document, words_in: InputFile | None =
     return Saved(extraction_id, "extraction", {"file": name})
 
 
-def delete_extractions(task: Task, saved: Iterable[Saved]) -> None:
-    """Take back what was kept for later calls."""
-    for extraction in saved:
-        if extraction.kind == "extraction":
-            path = task.folder / extraction.payload["file"]
+def delete_saved(task: Task, saved: Iterable[Saved]) -> None:
+    """Take back what was kept for later calls: extractions, and workbooks that were filled."""
+    for artefact in saved:
+        if "file" in artefact.payload:
+            path = task.folder / artefact.payload["file"]
             path.unlink()
             source_of_words(path).unlink(missing_ok=True)
 

@@ -201,6 +201,7 @@ class PulseSchema(Model):
     schema_id: str
     version: int = Field(ge=1)
     schema_output: PulseValues
+    excel_output_url: str | None = None
     extraction_ids: list[str] | None = None
     plan_info: PulsePlan | None = None
 

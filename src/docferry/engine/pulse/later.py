@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
-from docferry.engine.errors import Refusal, not_offered
+from docferry.engine.errors import Refusal
 from docferry.engine.openapi import json_body
 from docferry.engine.pulse import shapes
 from docferry.engine.pulse.calls import Call, enter, no_saved_configuration, owned_artefact, read_json, respond
@@ -25,6 +27,8 @@ from docferry.engine.records import JobStatus
 from docferry.engine.store import new_id
 
 router = APIRouter(tags=["Pulse"])
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+TEMPLATE_LENGTH = 4 * 1024 * 1024  # of its base64; it is kept with its job in the ledger
 ACKNOWLEDGED: dict[int | str, dict[str, Any]] = {202: {"model": shapes.Acknowledgement}, **ERRORS}
 
 
@@ -57,11 +61,21 @@ async def schema(request: Request) -> Response:
     return await respond(call, job, run_async=wanted.run_async)
 
 
-@router.get("/schema/{schema_id}/excel", responses=ERRORS)
+@router.get(
+    "/schema/{schema_id}/excel",
+    response_class=FileResponse,
+    responses={200: {"content": {WORKBOOK: {}}}, **ERRORS},
+)
 async def schema_workbook(request: Request, schema_id: str) -> Response:
-    """The workbook of a schema run that was given a template, which this engine does not take."""
-    owned_artefact(enter(request), schema_id, "schema")
-    raise Refusal("STORAGE_001", "the schema run has no workbook: it was given no template")
+    """The filled copy of the Excel template that a schema run was given."""
+    call = enter(request)
+    artefact = owned_artefact(call, schema_id, "schema")
+    if "file" not in artefact.payload:
+        raise Refusal("STORAGE_001", "the schema run has no workbook: it was given no template")
+    path = call.runtime.store.folder(artefact.job_id) / Path(artefact.payload["file"]).name
+    if not await asyncio.to_thread(path.is_file):
+        raise Refusal("STORAGE_001", "the workbook is no longer kept")
+    return FileResponse(path, media_type=WORKBOOK, filename=f"{schema_id}.xlsx")
 
 
 @router.post(
@@ -102,7 +116,7 @@ def topics_details(call: Call, wanted: SchemaRequest) -> dict[str, Any]:
 def split_schema_details(call: Call, split_id: str, configs: dict[str, SchemaConfig] | None) -> dict[str, Any]:
     if not configs:
         raise Refusal("REQ_004", "split_schema_config: missing")
-    topics = {topic: dumped(checked(config, topic)) for topic, config in configs.items()}
+    topics = {topic: dumped(for_topic(config, topic)) for topic, config in configs.items()}
     found = owned_artefact(call, split_id, "split")
     return {
         "extraction_ids": [found.payload["extraction_id"]],
@@ -152,11 +166,26 @@ def checked(config: SchemaConfig | None, field: str) -> SchemaConfig:
     if config is None:
         raise Refusal("REQ_004", f"{field}: missing")
     no_saved_configuration(config.schema_config_id, f"{field}.schema_config_id")
-    if config.excel_template is not None:
-        raise not_offered("an Excel template")
-    if config.wanted is None:
+    if config.excel_template is None and config.wanted is None:
         raise Refusal("REQ_004", f"{field}.input_schema: missing")
+    if config.excel_template is not None:
+        check_template(config, field)
     return config
+
+
+def check_template(config: SchemaConfig, field: str) -> None:
+    """Whether the Excel template may be used; a worker finds out whether it can be."""
+    if config.wanted is not None:
+        raise Refusal("REQ_003", f"{field}: give either input_schema or excel_template")
+    if len(config.excel_template or "") > TEMPLATE_LENGTH:
+        raise Refusal("REQ_003", f"{field}.excel_template: larger than {TEMPLATE_LENGTH} characters of base64")
+
+
+def for_topic(config: SchemaConfig, field: str) -> SchemaConfig:
+    """A topic's configuration, which has a schema."""
+    if config.excel_template is not None:
+        raise Refusal("REQ_003", f"{field}.excel_template: not for topics; send a schema, or no split")
+    return checked(config, field)
 
 
 def dumped(config: SplitConfig | SchemaConfig | TablesConfig) -> dict[str, Any]:

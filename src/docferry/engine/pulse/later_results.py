@@ -47,9 +47,12 @@ def extraction_schema(task: Task) -> Result:
         within(load_extraction(task, extraction_id, words=True), task.request.get("page_range"))
         for extraction_id in ids
     ]
-    output, warnings = schema_output(task, joined(ids, documents), config)
-    saved = Saved(task.request["schema_id"], "schema", {"extraction_ids": ids, "version": task.request["version"]})
-    answer: Json = {"schema_id": saved.id, "version": task.request["version"], "schema_output": output}
+    schema_id = task.request["schema_id"]
+    answer: Json = {"schema_id": schema_id, "version": task.request["version"]}
+    found, warnings = schema_answer(task, joined(ids, documents), config, schema_id)
+    answer |= found
+    payload = {"extraction_ids": ids, "version": task.request["version"]} | workbook_payload(config, schema_id)
+    saved = Saved(schema_id, "schema", payload)
     answer |= {"extraction_ids": ids} if task.request["is_multiple"] else {}
     answer |= {"warnings": warnings} if warnings else {}
     price = billing.of_schema(config.effort)
@@ -103,6 +106,33 @@ def pages_of_topic(splits: Mapping[str, list[int]], topic: str) -> list[int]:
     if not splits[topic]:
         raise TaskFailed("REQ_003", "the split found no page of this topic")
     return splits[topic]
+
+
+def schema_answer(task: Task, source: SourcedDocument, config: SchemaConfig, schema_id: str) -> tuple[Json, list[str]]:
+    """``schema_output``, and where the filled copy of an Excel template is found; what is to be said about them."""
+    if config.excel_template is None:
+        output, warnings = schema_output(task, source, config)
+        return {"schema_output": output}, warnings
+    from docferry.engine.pulse import template as excel
+
+    def find(wanted: Json) -> tuple[Json, list[str]]:
+        return values_by_schema(task, source.document, wanted, config.schema_prompt)
+
+    template = excel.read_template(config.excel_template, task.folder)
+    output, warnings = excel.found_rows(template, find)
+    warnings += excel.fill(template, output["values"], task.folder / workbook_name(schema_id))
+    warnings += [NO_EFFORT] if config.effort else []
+    output |= {"citations": sourced(output["citations"], source)}
+    return {"schema_output": output, "excel_output_url": f"/schema/{schema_id}/excel"}, warnings
+
+
+def workbook_name(schema_id: str) -> str:
+    return f"workbook-{schema_id}.xlsx"
+
+
+def workbook_payload(config: SchemaConfig, schema_id: str) -> Json:
+    """What is kept of a schema run so that its workbook can be found again."""
+    return {"file": workbook_name(schema_id)} if config.excel_template is not None else {}
 
 
 def schema_output(task: Task, source: SourcedDocument, config: SchemaConfig) -> tuple[Json, list[str]]:

@@ -18,7 +18,7 @@ from docferry.engine.pulse import shapes
 from docferry.engine.pulse.batch import documents
 from docferry.engine.pulse.calls import Call, documents_in, enter, no_saved_configuration, read_form_or_json, respond
 from docferry.engine.pulse.extraction import ERRORS
-from docferry.engine.pulse.later import checked, split_config
+from docferry.engine.pulse.later import checked, for_topic, split_config
 from docferry.engine.pulse.options import BatchInput, PipelineRequest, PipelineSteps
 from docferry.engine.pulse.reading import plain, read_options
 from docferry.engine.records import Source
@@ -73,7 +73,7 @@ def check_steps(steps: PipelineSteps) -> None:
     if steps.split is not None:
         split_config(steps.split, None)
     if steps.schema_step is not None:
-        checked(steps.schema_step, "steps.schema")
+        (checked if steps.split is None else for_topic)(steps.schema_step, "steps.schema")
     extraction = steps.extract or steps.batch_extract
     no_saved_configuration(extraction.extraction_config_id if extraction else None, "extractionConfigId")
 

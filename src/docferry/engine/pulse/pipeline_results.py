@@ -9,7 +9,13 @@ from dataclasses import dataclass
 
 from docferry.engine.extraction.model import Document
 from docferry.engine.pulse import billing
-from docferry.engine.pulse.later_results import schema_output, tables_answer, topic_pages, topic_values
+from docferry.engine.pulse.later_results import (
+    schema_answer,
+    tables_answer,
+    topic_pages,
+    topic_values,
+    workbook_payload,
+)
 from docferry.engine.pulse.options import (
     BatchExtractStep,
     ExtractOptions,
@@ -20,7 +26,7 @@ from docferry.engine.pulse.options import (
 )
 from docferry.engine.pulse.results import extraction_result, read_options_of, source_of_missing_words
 from docferry.engine.pulse.sourced import joined
-from docferry.engine.tasks import Json, Result, Saved, Task, delete_extractions, read
+from docferry.engine.tasks import Json, Result, Saved, Task, delete_saved, read
 
 
 @dataclass(slots=True)
@@ -52,7 +58,8 @@ def execute(task: Task) -> Result:
         "results": progress.results,
     }
     if not keeps:
-        delete_extractions(task, progress.saved)
+        delete_saved(task, progress.saved)
+        progress.results.get("schema", {}).pop("excel_output_url", None)  # it would lead nowhere
     saved = tuple(progress.saved) if keeps else ()
     return Result(answer, pages=progress.pages, credits=progress.credits, saved=saved)
 
@@ -106,13 +113,16 @@ def split_step(task: Task, config: SplitConfig, progress: Progress) -> Json:
 
 def schema_step(task: Task, config: SchemaConfig, progress: Progress) -> Json:
     """One schema for the whole, or for each topic after a split."""
-    answer: Json = {"schema_id": str(uuid.uuid4())}
+    schema_id = str(uuid.uuid4())
+    answer: Json = {"schema_id": schema_id}
     progress.credits += billing.of_schema(config.effort)
     if progress.splits is not None:
         configs = {topic: config for topic, pages in progress.splits.items() if pages}
         return answer | topic_values(task, progress.documents[0], progress.splits, configs)
-    output, warnings = schema_output(task, joined(progress.ids, progress.documents), config)
-    return answer | {"schema_output": output} | ({"warnings": warnings} if warnings else {})
+    found, warnings = schema_answer(task, joined(progress.ids, progress.documents), config, schema_id)
+    if payload := workbook_payload(config, schema_id):
+        progress.saved.append(Saved(schema_id, "schema", payload))
+    return answer | found | ({"warnings": warnings} if warnings else {})
 
 
 def tables_step(task: Task, config: TablesConfig, progress: Progress) -> Json:

@@ -66,6 +66,7 @@ class SchemaResult(Shape):
     schema_id: str
     version: int | None = None
     schema_output: Json | None = None
+    excel_output_url: str | None = None
     split_id: str | None = None
     results: Json | None = None
     errors: dict[str, str] | None = None
