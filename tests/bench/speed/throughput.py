@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -17,10 +18,10 @@ SIZE_BYTES = 100_000
 CONCURRENCY = 16
 
 
-def ferry(folder: Path, server: FastServer) -> Docferry:
+def ferry(folder: Path, server: FastServer, *, mode: str = "async") -> Docferry:
     """docferry with the same number of requests at a time as the others."""
     provider = {"dialect": "pulse", "url": server.url, "concurrency": CONCURRENCY}
-    rule = {"name": "everything", "provider": "fast", "mode": "async", "deliver": {"formats": ["json"]}}
+    rule = {"name": "everything", "provider": "fast", "mode": mode, "deliver": {"formats": ["json"]}}
     return Docferry(folder, {"providers": {"fast": provider}, "rules": [rule]})
 
 
@@ -33,11 +34,11 @@ def stage(folder: Path, count: int) -> list[str]:
     return names
 
 
-def measure_ferry(folder: Path, server: FastServer, count: int) -> dict[str, float]:
+def measure_ferry(folder: Path, server: FastServer, count: int, *, mode: str = "async") -> dict[str, float]:
     """Delivered documents a second, from the first drop to the last receipt."""
     names = stage(folder / "staged", count)
     server.script()
-    with ferry(folder, server).start() as daemon:
+    with ferry(folder, server, mode=mode).start() as daemon:
         cpu_s = daemon.cpu_s()
         began_at = drop(daemon.inbox, names, folder / "staged")
         took_s = daemon.wait_for_receipts(count) - began_at
@@ -46,12 +47,12 @@ def measure_ferry(folder: Path, server: FastServer, count: int) -> dict[str, flo
     return {"per_s": count / took_s, "cpu_ms": cpu_s / count * 1000, "took_s": took_s}
 
 
-def measure_script(folder: Path, server: FastServer, count: int) -> dict[str, float]:
-    """The bare script over the same documents."""
+def measure_script(folder: Path, server: FastServer, count: int, *, script: str = "bare_httpx.py") -> dict[str, float]:
+    """A script over the same documents."""
     stage(folder / "staged", count)
     (folder / "out").mkdir()
     server.script()
-    argv = [sys.executable, str(HERE / "bare_httpx.py"), server.url, str(folder / "staged"), str(folder / "out")]
+    argv = [sys.executable, str(HERE / script), server.url, str(folder / "staged"), str(folder / "out")]
     said = json.loads(subprocess.run(argv, check=True, capture_output=True, text=True).stdout)
     return {"per_s": count / said["took_s"], "cpu_ms": said["cpu_s"] / count * 1000, "took_s": said["took_s"]}
 
@@ -67,39 +68,59 @@ def measure_curl(folder: Path, server: FastServer, count: int) -> dict[str, floa
     return {"per_s": count / took_s, "took_s": took_s}
 
 
+CONTENDERS: dict[str, Callable[[Path, FastServer, int], dict[str, float]]] = {
+    "ferry": partial(measure_ferry, mode="auto"),
+    "asynchronous": measure_ferry,
+    "script": measure_script,
+    "durable": partial(measure_script, script="bare_durable.py"),
+    "curl": measure_curl,
+}
+
+
 def throughput(folder: Path, server: FastServer, *, count: int, rounds: int) -> Iterator[Row]:
-    """Each contender in turn, ``rounds`` times; the ratios are the medians of the rounds' ratios."""
-    found: dict[str, list[dict[str, float]]] = {"ferry": [], "script": [], "curl": []}
-    contenders = [("ferry", measure_ferry), ("script", measure_script)]
-    if CurlPipeline.missing() is None:
-        contenders.append(("curl", measure_curl))
+    """Each contender in turn, ``rounds`` times; the ratios are the medians of the rounds' ratios.
+
+    docferry is measured without a ``mode`` in its rule, and with jobs that are polled as the scripts poll theirs.
+    """
+    names = [name for name in CONTENDERS if name != "curl" or CurlPipeline.missing() is None]
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for number in range(rounds):
-        for name, measure in contenders if number % 2 == 0 else reversed(contenders):
-            found[name].append(measure(folder / f"{name}{number}", server, count))
-    ours, script, curl = found["ferry"], found["script"], found["curl"]
+        for name in names if number % 2 == 0 else reversed(names):
+            found[name].append(CONTENDERS[name](folder / f"{name}{number}", server, count))
 
-    def ratio(theirs: list[dict[str, float]], key: str) -> float:
-        return median([mine[key] / other[key] for mine, other in zip(ours, theirs, strict=True)])
+    def ratio(ours: str, theirs: str, key: str) -> float:
+        return median([mine[key] / other[key] for mine, other in zip(found[ours], found[theirs], strict=True)])
 
-    mine = f"{median([one['per_s'] for one in ours]):.0f}/s delivered"
-    yield at_least(
-        f"throughput, {count} files of 100 kB: against the bare httpx script",
-        ratio(script, "per_s"),
-        1.0,
-        mine,
-        f"{median([one['per_s'] for one in script]):.0f}/s",
-        rounds=found,
-    )
-    if curl:
-        theirs = f"{median([one['per_s'] for one in curl]):.0f}/s uploaded"
-        yield at_least("throughput: against inotifywait | xargs -P16 curl", ratio(curl, "per_s"), 1.0, mine, theirs)
-    yield at_most(
-        "CPU time for each delivered document: against the bare script",
-        ratio(script, "cpu_ms"),
-        1.0,
-        f"{median([one['cpu_ms'] for one in ours]):.1f} ms",
-        f"{median([one['cpu_ms'] for one in script]):.1f} ms",
-    )
+    def shown(name: str, key: str, unit: str) -> str:
+        return f"{median([one[key] for one in found[name]]):.{1 if key == 'cpu_ms' else 0}f}{unit}"
+
+    size = f"{count} files of 100 kB"
+    others = {"script": "the bare httpx script", "durable": "the script with the same promises"}
+    for ours, how in (("ferry", ""), ("asynchronous", ", mode: async")):
+        for theirs, called in others.items():
+            yield at_least(
+                f"throughput, {size}{how}: against {called}",
+                ratio(ours, theirs, "per_s"),
+                1.0,
+                shown(ours, "per_s", "/s delivered"),
+                shown(theirs, "per_s", "/s"),
+            )
+            yield at_most(
+                f"CPU time for each delivered document{how}: against {called}",
+                ratio(ours, theirs, "cpu_ms"),
+                1.0,
+                shown(ours, "cpu_ms", " ms"),
+                shown(theirs, "cpu_ms", " ms"),
+            )
+    if "curl" in found:
+        yield at_least(
+            "throughput: against inotifywait | xargs -P16 curl",
+            ratio("ferry", "curl", "per_s"),
+            1.0,
+            shown("ferry", "per_s", "/s delivered"),
+            shown("curl", "per_s", "/s uploaded"),
+            rounds=found,
+        )
 
 
 def detection(folder: Path, server: FastServer, *, drops: int, loaded_drops: int) -> Iterator[Row]:
