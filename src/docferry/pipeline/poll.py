@@ -114,7 +114,7 @@ async def _still_pending(
 ) -> Document:
     now = context.clock.now()
     context.warn_once(step.provider, pending.warnings)
-    due_at = context.pace.next_poll_at(step, document, now, pending.retry_after_s)
+    due_at = context.pace.next_poll_at(step, document, now, pending)
     step = replace(step, warnings=tuple(dict.fromkeys((*step.warnings, *pending.warnings))))
     document = await context.commit(
         context.change(
