@@ -258,6 +258,6 @@ def test_a_stored_model_that_is_none_begins_anew(data: Json) -> None:
 
 
 def test_not_a_number_never_enters_the_model() -> None:
-    for bad in (float("nan"), float("inf"), 1e9, None, "x"):
+    for bad in (float("nan"), float("inf"), 1e9, 10**400, None, "x"):
         data = {"version": 1, "early_hits": 0, "samples": [[None, 1.0, 2.0, 2.1], [0.0, 1.0, bad, 2.1]]}
         assert len(PaceModel.from_json(data)) == 0

@@ -188,7 +188,7 @@ class PaceModel:
         try:
             samples = [_sample(values) for values in data["samples"]] if data["version"] == _VERSION else []
             return cls(settings, samples, int(data["early_hits"]))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return cls(settings)
 
     def _lower_bound(self, took_s: float, polls: int, size_bytes: int, pages: int | None) -> float:
@@ -351,7 +351,7 @@ def _log(value: float) -> float:
 
 
 def _sample(values: Json) -> Sample:
-    """One stored sample; ValueError or TypeError for anything that is none."""
+    """One stored sample; ValueError, TypeError or OverflowError for anything that is none."""
     pages, size, low, high = values
     sample = Sample(None if pages is None else float(pages), float(size), float(low), float(high))
     if not all(abs(value) < 100.0 for value in sample if value is not None):  # not a number is not small either
