@@ -33,6 +33,9 @@ from docferry.models import display
 TEMPORARY_PREFIX = ".docferry-"
 TEMPORARY_SUFFIX = ".tmp"
 
+FEW_FILES = 0
+"""So many are flushed one after the other: the first flush takes most of the others along, and a thread costs more."""
+
 Content = bytes | Path | Iterable[bytes]
 
 
@@ -282,9 +285,9 @@ def _publish_set(folder: Folder, temporaries: Sequence[_Temporary], names: Seque
 
 
 def _flush_all(temporaries: Sequence[_Temporary], group: int | None, flushers: Executor | None) -> None:
-    """Brings all to the disk; at once, where there are threads for it: disks merge flushes that wait together."""
+    """Brings all to the disk; many at once, where there are threads for it: disks merge flushes that wait together."""
     first, *others = temporaries
-    if flushers is None:
+    if flushers is None or len(temporaries) <= FEW_FILES:
         for temporary in temporaries:
             temporary.flush(group)
         return
