@@ -45,6 +45,19 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     opened.close()
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(any_document())
+def test_what_is_handed_on_of_a_new_document_is_what_the_file_says(ledger: Ledger, document: Document) -> None:
+    document = replace(document, id=f"entered-{next(NUMBERS)}", output_key=None)  # a key is another's or nobody's
+
+    async def work() -> None:
+        assert ledger.add_documents_sync([document], Event("claimed")) == [document]
+        said = await ledger.call(lambda c: find_document_and_steps(c, document.id))
+        assert await ledger.document_and_steps(document.id) == said
+
+    asyncio.run(work())
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at_once=st.lists(st.lists(st.tuples(CHANGES, st.booleans()), max_size=3), max_size=5))
 def test_what_is_handed_on_is_what_the_file_says(
@@ -79,7 +92,7 @@ def test_what_is_handed_on_is_what_the_file_says(
     asyncio.run(work())
 
 
-def test_an_ordinary_course_asks_the_file_once(ledger: Ledger) -> None:
+def test_an_ordinary_course_never_asks_the_file(ledger: Ledger) -> None:
     document = make_document(next(NUMBERS))
 
     async def work() -> None:
@@ -91,7 +104,7 @@ def test_an_ordinary_course_asks_the_file_once(ledger: Ledger) -> None:
             before = found[0]
             after = await ledger.apply(Change(before, replace(before, **fields), Event("x"), (make_step(before),)))  # type: ignore[arg-type]
             assert await ledger.document_and_steps(document.id) == (after, [make_step(before)])
-        assert ledger.pulse().commits == asked + 4
+        assert ledger.pulse().commits == asked + 3
         assert after.state is DocumentState.WAITING
 
     asyncio.run(work())
@@ -107,6 +120,18 @@ def test_no_more_than_so_many_are_kept_and_only_what_was_committed() -> None:
         recent.settled(document is not documents[3])
     assert [recent.get(document.id) is None for document in documents] == [True, False, False, True]
     assert recent.newest(documents[3].id) is None
+
+
+def test_new_documents_displace_none_that_are_on_their_way() -> None:
+    recent = Recent(most=3)
+    on_their_way = [make_document(number) for number in range(2)]
+    for document in on_their_way:
+        recent.wrote((document, []))
+    recent.settled(True)
+    new = [make_document(number) for number in range(10, 15)]
+    recent.entered(new)
+    recent.settled(True)
+    assert [recent.get(document.id) is not None for document in (*on_their_way, *new)] == [True] * 3 + [False] * 4
 
 
 @given(st.data())

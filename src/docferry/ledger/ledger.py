@@ -96,7 +96,14 @@ class Ledger:
 
         Entering one again changes nothing. ``steps`` are what is known of documents from an earlier ledger.
         """
-        return self._writer.call_sync(lambda connection: insert_documents(connection, documents, event, steps))
+
+        def work(connection: Connection) -> list[Document]:
+            entered = insert_documents(connection, documents, event, steps)
+            if not steps:
+                self._recent.entered(entered)
+            return entered
+
+        return self._writer.call_sync(work)
 
     async def document(self, document_id: str) -> Document | None:
         recent = self._recent.get(document_id)

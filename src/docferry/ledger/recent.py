@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from docferry.ledger.changes import Change
-from docferry.ledger.rows import changed_fields, kept_document, kept_step
+from docferry.ledger.rows import changed_fields, kept, kept_document, kept_step
 from docferry.models import Document, Step
 
 MOST = 2048  # a few kilobytes each; those that wait for long are read again
@@ -35,6 +35,12 @@ class Recent:
     def newest(self, document_id: str) -> Found | None:
         """As the transaction under way has left it, where it is known."""
         return self._written.get(document_id) or self._shown.get(document_id)
+
+    def entered(self, documents: Sequence[Document]) -> None:
+        """New documents, as far as there is room: a full inbox must not displace those that are on their way."""
+        room = self._most - len(self._shown) - len(self._written)
+        for document in documents[: max(0, room)]:
+            self._written[document.id] = (kept(document), [])
 
     def wrote(self, found: Found) -> None:
         self._written[found[0].id] = found

@@ -155,6 +155,11 @@ def kept_document(document: Document, name: str) -> Any:
     return getattr(document, name) if keep is None else keep(document)
 
 
+def kept(document: Document) -> Document:
+    """The whole document as ``to_document`` will give it."""
+    return replace(document, **{name: keep(document) for name, keep in _KEPT.items()})
+
+
 def kept_step(step: Step) -> Step:
     """The step as ``to_step`` will give it."""
     return replace(
