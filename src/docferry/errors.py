@@ -135,7 +135,8 @@ class Unavailable(ProviderError):
 class Parked(Unavailable):
     """The provider's own trouble, for every document alike: its queue waits, no attempt is spent.
 
-    ``needs_person`` tells a wrong key or exhausted credit from an outage that ends by itself.
+    ``needs_person`` tells a wrong key or exhausted credit from an outage that ends by itself; ``renews`` says that
+    what is used up comes back some day, also if nobody does anything.
     """
 
     def __init__(
@@ -147,9 +148,11 @@ class Parked(Unavailable):
         code: str | None = None,
         retry_after_s: float | None = None,
         needs_person: bool = False,
+        renews: bool = False,
     ) -> None:
         super().__init__(message, hint=hint, status=status, code=code, retry_after_s=retry_after_s)
         self.needs_person = needs_person
+        self.only_person = needs_person and not renews and retry_after_s is None
 
 
 class Rejected(ProviderError):

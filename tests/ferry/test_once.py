@@ -19,6 +19,7 @@ from docferry.intake import InboxStatus, WaitingFile
 from peers.fake_provider import FakeProvider
 
 SOMEBODY_ELSE = 54321
+STOPPED_AT = {"submit": "queued", "poll": "waiting"}
 INBOX = InboxConfig.model_validate(
     {"name": "scans", **dict.fromkeys(("path", "outbox", "archive", "failed"), "/x"), "settle": 2, "settle_max": 60}
 )
@@ -57,7 +58,8 @@ def waiting(unchanged_s: float, *, is_stuck: bool) -> WaitingFile:
         (status(waiting(1.9, is_stuck=True)), 0, None),
         (status(waiting(2.0, is_stuck=True)), 0, ["a.pdf waits for permission"]),
         (status(waiting(59.0, is_stuck=False)), 0, None),
-        (status(waiting(60.0, is_stuck=False)), 0, ["a.pdf waits for permission"]),
+        (status(waiting(60.9, is_stuck=False)), 0, None),  # the inbox is about to take it or to give it up
+        (status(waiting(61.0, is_stuck=False)), 0, ["a.pdf waits for permission"]),
         (status(waiting(60.0, is_stuck=True), waiting(1.0, is_stuck=False)), 0, None),
         (status(waiting(60.0, is_stuck=True), waiting_count=1001), 0, ["a.pdf", "1000 more"]),
         (status(online=False, reason="the share is gone"), 59, None),
@@ -77,6 +79,12 @@ def test_what_may_still_come_is_waited_for_and_no_longer(
         assert all(part in line for part, line in zip(lines, left, strict=True))
 
 
+def test_a_file_that_is_to_be_quiet_for_longer_than_settle_max_is_waited_for() -> None:
+    patient = INBOX.model_copy(update={"settle_s": 90.0})
+    assert left_behind(status(waiting(89.0, is_stuck=False)), patient, 0) is None
+    assert left_behind(status(waiting(91.0, is_stuck=False)), patient, 0)
+
+
 def test_what_a_person_holds_still_is_not_waited_for() -> None:
     """A paused inbox is never looked through to its end, nor is one for which there is no room."""
     unseen, with_files = status(scanned_once=False), status(waiting(1.0, is_stuck=False), scanned_once=False)
@@ -86,7 +94,7 @@ def test_what_a_person_holds_still_is_not_waited_for() -> None:
         "inbox scans is paused and files wait in it (docferry resume scans)"
     ]
     assert left_behind(with_files, INBOX, 0, has_room=False) is None
-    full = left_behind(status(waiting(60.0, is_stuck=False), scanned_once=False), INBOX, 0, has_room=False)
+    full = left_behind(status(waiting(61.0, is_stuck=False), scanned_once=False), INBOX, 0, has_room=False)
     assert full is not None
 
 
@@ -127,6 +135,55 @@ def test_a_paused_provider_is_named_and_its_documents_stay(tmp_path: Path) -> No
         assert [document.state for document in ferry.documents()] == ["queued"]
         assert docferry("resume", "-c", ferry.config, "local").returncode == 0
         assert ferry.run_once().returncode == 0
+
+
+@pytest.mark.parametrize("where", ["submit", "poll"])
+def test_a_provider_that_refuses_the_key_is_named_and_its_documents_stay(tmp_path: Path, where: str) -> None:
+    refused = {"on": where, "do": "status", "status": 401, "body": {"detail": "no such key"}, "times": 0}
+    with FakeProvider("pulse", {"faults": [refused]}) as fake:
+        ferry = Ferry(tmp_path, {"providers": {"local": {"dialect": "pulse", "url": fake.url}}})
+        ferry.drop(b"one", "a.txt")
+        ferry.drop(b"another", "b.txt")
+        done = ferry.run_once()
+        assert done.returncode == 1
+        assert "not worked off: provider local is parked and 2 documents wait for it" in done.stderr
+        assert "no such key; check the provider's key" in done.stderr
+        assert [document.state for document in ferry.documents()] == [STOPPED_AT[where]] * 2
+        fake.script["faults"] = []
+        assert ferry.run_once().returncode == 0
+    assert [document.state for document in ferry.documents()] == ["delivered"] * 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"do": "status", "status": 429, "body": {"detail": "slow down"}, "times": 1},
+        {"do": "status", "status": 503, "headers": {"Retry-After": "1"}, "body": "later", "times": 6},
+    ],
+    ids=["429", "503"],
+)
+def test_a_parked_provider_that_may_come_back_is_waited_for(tmp_path: Path, fault: dict[str, Any]) -> None:
+    with FakeProvider("pulse", {"faults": [{"on": "submit", **fault}]}) as fake:
+        ferry = Ferry(tmp_path, {"providers": {"local": {"dialect": "pulse", "url": fake.url}}})
+        ferry.drop(b"one", "a.txt")
+        done = ferry.run_once()
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_document_that_will_go_to_another_provider_is_waited_for(tmp_path: Path) -> None:
+    refused = {"on": "submit", "do": "status", "status": 401, "body": {"detail": "no such key"}, "times": 0}
+    with FakeProvider("pulse", {"faults": [refused]}) as fake, FakeProvider("pulse", {}) as other:
+        providers = {
+            "local": {"dialect": "pulse", "url": fake.url},
+            "other": {"dialect": "pulse", "url": other.url},
+        }
+        rule = {"name": "all", "provider": "local", "mode": "async", "fallback": {"provider": "other", "after": "3s"}}
+        ferry = Ferry(tmp_path, {"providers": providers, "rules": [rule]})
+        ferry.drop(b"one", "a.txt")
+        done = ferry.run_once()
+    assert done.returncode == 0, done.stderr
+    [document] = ferry.documents()
+    assert (document.state, document.provider) == ("delivered", "other")
 
 
 def test_a_document_that_is_held_since_an_earlier_run_is_named(tmp_path: Path) -> None:

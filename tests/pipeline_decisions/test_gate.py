@@ -96,6 +96,27 @@ def test_a_wrong_key_parks_at_once_an_outage_after_a_row_of_failures() -> None:
     assert door.parked is not None
 
 
+@pytest.mark.parametrize(
+    ("error", "only_person"),
+    [
+        (Parked("401", needs_person=True), True),
+        (Parked("401", needs_person=True, retry_after_s=5.0), False),
+        (Parked("the month's quota", needs_person=True, renews=True), False),
+        (Parked("down"), False),
+    ],
+)
+def test_what_may_end_by_waiting_is_told_from_what_only_a_person_mends(error: Parked, only_person: bool) -> None:
+    door = gate()
+    door.park(NOW, error)
+    assert door.parked is not None
+    assert door.parked.only_person is only_person
+    door.trouble(NOW, Unavailable("cut"))  # the answer to a request that was sent before
+    assert door.parked.only_person is only_person
+    assert door.admit("submit", 0, NOW + 5000)
+    door.park(NOW + 5000, Parked("down"))  # the probe finds another trouble
+    assert door.parked.only_person is False
+
+
 def test_a_parked_provider_gets_one_request_as_a_probe() -> None:
     door = gate()
     door.park(NOW, Parked("down"))

@@ -141,6 +141,7 @@ def test_nanonets_429_is_told_apart_by_its_text(text: str, expected: type, needs
     error = error_of(SUBMIT, 429, {"detail": text}, quota_words=QUOTA_WORDS, permanent_words=RETIRED_WORDS)
     assert type(error) is expected
     assert getattr(error, "needs_person", False) is needs_person
+    assert getattr(error, "only_person", False) is ("deprecated" in text)  # a limit is renewed some day
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,13 @@ from docferry.cli.common import config_option, load_config
 
 @click.command()
 @config_option
-@click.option("--once", is_flag=True, help="Exit when every inbox is empty and every document has ended.")
+@click.option(
+    "--once",
+    is_flag=True,
+    help="Work off what is there and exit: 0 when all is done, 1 when a document failed or anything is left that only "
+    "a person can move on (a held document, something paused, a refused key); what it is and why is said. What may "
+    "pass by itself, such as an outage, is waited for.",
+)
 def command(config_path: Path | None, once: bool) -> int:
     """Watch the inboxes, submit what comes, deliver the results. Ctrl-C or SIGTERM stops it in order."""
     from docferry.daemon.service import run

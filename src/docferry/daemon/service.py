@@ -320,19 +320,23 @@ class Daemon:
         if left is None or self.desk.on_the_way() > 0:
             return False
         held_up = self.dispatcher.held_up()
-        if held_up is None:
+        if held_up is None or await self.dispatcher.awaits_fallback(held_up.keys() - self.paused.providers):
             return False
-        left += [
-            f"provider {name} is paused and {counted(count, 'document waits', 'documents wait')} for it "
-            f"(docferry resume {name})"
-            for name, count in held_up.items()
-        ]
+        left += [self._held_up(name, count) for name, count in held_up.items()]
         if self._sends is None:
             left += await asyncio.to_thread(self._held)
         for line in left:
             log.error("not worked off: %s", line)
         self._left_behind = left
         return True
+
+    def _held_up(self, name: str, count: int) -> str:
+        waiting = counted(count, "document waits", "documents wait")
+        parked = self.context.services[name].gate.parked if name in self.context.services else None
+        if name in self.paused.providers or parked is None:
+            return f"provider {name} is paused and {waiting} for it (docferry resume {name})"
+        hint = f"; {parked.hint}" if parked.hint else ""
+        return f"provider {name} is parked and {waiting} for it: {parked.reason}{hint}"
 
     def _held(self) -> list[str]:
         with LedgerReader(self.config.state) as ledger:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -91,12 +92,30 @@ class Dispatcher:
         self._wake.set()
 
     def held_up(self) -> dict[str, int] | None:
-        """How many documents wait for each paused provider; None while there is anything else left to do."""
-        if self.in_flight or (len(self.schedule) and not self.paused_providers):
+        """How many documents wait for each provider that only a person can open; None while anything else is to do."""
+        parked = self._parked_for_a_person()
+        if self.in_flight or (len(self.schedule) and not self.paused_providers | parked):
             return None
-        lanes = self.schedule.sizes()
-        paused = {name: lanes.pop(f"submit:{name}", 0) for name in self.paused_providers}
-        return None if lanes else {name: count for name, count in paused.items() if count}
+        lanes, counts = self.schedule.sizes(), Counter[str]()
+        for name in self.paused_providers | parked:
+            counts[name] += lanes.pop(f"submit:{name}", 0)
+        for name in parked:
+            counts[name] += lanes.pop(f"poll:{name}", 0)  # a paused provider's jobs are still asked about
+        return None if lanes else dict(+counts)
+
+    def _parked_for_a_person(self) -> set[str]:
+        """Providers that are parked for what waiting alone does not mend, and that are not about to be asked again."""
+        now = self.context.clock.now()
+        states = {name: service.gate.parked for name, service in self.context.services.items()}
+        return {name for name, state in states.items() if state and state.only_person and state.next_probe_at > now}
+
+    async def awaits_fallback(self, providers: Iterable[str]) -> bool:
+        """Whether any document waits to be given to its plan's other provider. Raises LedgerError."""
+        for name in providers:
+            find = partial(find_waiting_for_fallback, provider=name, parked_s=math.inf)
+            if await self.context.ledger.call(find):
+                return True
+        return False
 
     async def run(self) -> None:
         """Works until ``stop``."""

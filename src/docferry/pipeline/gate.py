@@ -25,6 +25,7 @@ class ParkedState:
     hint: str | None
     since: float
     needs_person: bool
+    only_person: bool  # waiting alone mends nothing
     next_probe_at: float
 
 
@@ -38,6 +39,7 @@ class Gate:
         self._breaker = Breaker()
         self.proven = False  # whether the provider has answered in this run
         self._hint: str | None = None
+        self._only_person = False
         self._questions = Bucket.even(POLLS_PER_S, 1.0, now)
         self._requests = Bucket.start(config.rate.count, config.rate.per_s, now) if config.rate else None
         self._pages = Bucket.start(config.pages_rate.count, config.pages_rate.per_s, now) if config.pages_rate else None
@@ -47,7 +49,14 @@ class Gate:
         breaker = self._breaker
         if breaker.state is BreakerState.CLOSED:
             return None
-        return ParkedState(breaker.reason, self._hint, breaker.parked_at or 0.0, breaker.needs_person, breaker.probe_at)
+        return ParkedState(
+            breaker.reason,
+            self._hint,
+            breaker.parked_at or 0.0,
+            breaker.needs_person,
+            breaker.needs_person and self._only_person,
+            breaker.probe_at,
+        )
 
     @property
     def is_probing(self) -> bool:
@@ -122,6 +131,8 @@ class Gate:
     def park(self, now: float, error: Parked) -> None:
         """The provider's own trouble: its whole queue waits."""
         self._hint = error.hint
+        if error.needs_person:
+            self._only_person = error.only_person
         self._breaker = self._breaker.parked(
             now, self._rng, error.message, needs_person=error.needs_person, retry_after_s=error.retry_after_s
         )

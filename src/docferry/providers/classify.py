@@ -243,7 +243,7 @@ def _throttled(message: str, code: str | None, wait_s: float | None, words: Said
         return Parked(message, hint=hint, status=429, code=code, needs_person=True)
     if context.quota_words and context.quota_words.search(words.message):
         hint = "a quota is used up; raise it or wait until it is renewed"
-        return Parked(message, hint=hint, status=429, code=code, retry_after_s=wait_s, needs_person=True)
+        return Parked(message, hint=hint, status=429, code=code, retry_after_s=wait_s, needs_person=True, renews=True)
     return Unavailable(message, status=429, code=code, retry_after_s=wait_s, throttled=True)
 
 
