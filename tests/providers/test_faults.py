@@ -8,7 +8,8 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,49 @@ def test_before_the_last_byte_nothing_can_have_been_accepted(tmp_path: Path, fau
     with faulty.early(BEFORE_THE_LAST_BYTE[fault]) as peer:
         error = caught(peer.url, submitting(tmp_path, LARGE), write_timeout_s=0.5, read_timeout_s=0.5)
         assert type(error) is Unavailable
+
+
+@contextmanager
+def never_connects() -> Iterator[str]:
+    """The address of a service whose queue of connections is full: the kernel leaves further ones unanswered."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, ExitStack() as waiting:
+        for _ in range(4):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(deaf.getsockname())
+        yield f"http://127.0.0.1:{deaf.getsockname()[1]}"
+
+
+@contextmanager
+def never_takes_a_body() -> Iterator[str]:
+    with faulty.early(faulty.stops_reading) as peer:
+        yield peer.url
+
+
+@contextmanager
+def never_answers() -> Iterator[str]:
+    with faulty.server(faulty.silent) as peer:
+        yield peer.url
+
+
+TIMEOUTS: dict[str, tuple[Any, int, type, str]] = {
+    "connect": (never_connects, 100, Parked, "POST /extract: no connection in time"),
+    "write": (never_takes_a_body, LARGE, Unavailable, "the server stopped reading"),
+    "read": (never_answers, 100, Ambiguous, "no answer in time"),
+}
+
+
+@pytest.mark.parametrize("through_proxy", [False, True])
+@pytest.mark.parametrize("which", TIMEOUTS)
+def test_each_timeout_ends_what_it_is_named_for_by_itself(tmp_path: Path, which: str, through_proxy: bool) -> None:
+    """The two others are as long as they are without a word in the configuration."""
+    silence, size, expected, words = TIMEOUTS[which]
+    with silence() as url:
+        where = {"proxy": url} if through_proxy else {}
+        address = "http://provider.invalid" if through_proxy else url
+        error = caught(address, submitting(tmp_path, size), **{f"{which}_timeout": "300ms"}, **where)
+    assert type(error) is expected
+    assert words in error.message
 
 
 @pytest.mark.parametrize(("status", "expected"), [(401, Parked), (413, Rejected), (429, Unavailable)])

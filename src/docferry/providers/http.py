@@ -228,6 +228,8 @@ class HttpClient:
         try:
             async with self.asking(request, answer, bulk) as reply:
                 yield reply
+        except Parked:
+            raise  # the reason is known: nobody was reached, or the key is wrong
         except Unavailable as error:
             if error.status is None and request.body and not request.body.handed_over:
                 await self._raise_if_parked(health)
