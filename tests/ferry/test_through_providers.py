@@ -165,6 +165,20 @@ def test_synchronous_call_that_takes_too_long_is_settled_like_any_lost_answer(tm
     check_all_ended(ferry, [LETTER])
 
 
+def test_job_that_is_not_visible_at_once_is_waited_for(tmp_path: Path) -> None:
+    """404 right after the submission: a job that was really lost would be sent, and paid for, once more."""
+    late = {"on": "poll", "do": "status", "status": 404, "body": {"detail": "not found"}, "times": 2}
+    for dialect, options in (("pulse", {}), ("nanonets", {"output_format": ["markdown"]})):
+        with FakeProvider(dialect, {"faults": [late]}) as fake:
+            ferry = Ferry(tmp_path / dialect, pulse(fake, {"steps": [{"extract": options}]}))
+            ferry.drop(LETTER, "letter.txt")
+            assert ferry.run_once().returncode == 0
+            assert len(fake.accepted()) == 1
+        [document] = ferry.documents()
+        assert document.warnings == ()
+        check_all_ended(ferry, [LETTER])
+
+
 def test_synchronous_call_that_is_refused_for_its_pages_becomes_a_job(tmp_path: Path) -> None:
     refuses = {"on": "submit", "do": "status", "status": 400, "body": {"detail": "maximum of 5 pages"}, "times": 1}
     with FakeProvider("nanonets", {"faults": [refuses]}) as fake:
@@ -239,6 +253,22 @@ def test_what_a_job_cost_and_what_the_provider_said_is_in_why_and_receipt(tmp_pa
         assert step["notes"]["plan_info"]["tier"] == "trial"
     why = ferry.command("why", "a.txt").stdout
     assert all(words in why for words in ("credits 3", "pages 2", "will go away", "plan_info="))
+
+
+def test_what_was_asked_for_and_did_not_come_is_a_warning_in_the_receipt(tmp_path: Path) -> None:
+    asked = {"pulse": ["markdown", "html", "images"], "nanonets": ["markdown", "html", "metadata"]}
+    for dialect, formats in asked.items():
+        options = {"output_format": ["markdown"]} if dialect == "nanonets" else {}
+        rule = {"steps": [{"extract": options}], "deliver": {"formats": formats}}
+        with FakeProvider(dialect) as fake:
+            ferry = Ferry(tmp_path / dialect, pulse(fake, rule))
+            ferry.drop(LETTER, "letter.txt")
+            assert ferry.run_once().returncode == 0
+        [receipt] = ferry.receipts().values()
+        assert [output["format"] for output in receipt["outputs"]] == ["markdown"]
+        missing = [warning.partition(":")[0] for warning in receipt["warnings"]]
+        assert missing == formats[1:]
+        assert not list(ferry.outbox.glob("*.html"))
 
 
 def test_cancel_during_a_synchronous_call_comes_too_late_and_says_so(tmp_path: Path) -> None:
