@@ -32,6 +32,17 @@ def markdown(source: str) -> str:
         ("<ul><li>a<ol><li>b<li>c</ol><li>d</ul>", "- a\n    1. b\n    2. c\n- d"),
         ("<ul><li><p>a</p><p>more</p></ul>", "- a\n\nmore"),
         ("<dl><dt>term<dd>meaning</dl>", "term: meaning"),
+        (
+            "<dl><dt>1. Build<dt>2. Test</dl><h2>Build</h2><h3>Prepare</h3>",
+            "1\\. Build\n\n2\\. Test\n\n## Build\n\n### Prepare",
+        ),
+        ("<dl><dt>term</dl>after", "term\n\nafter"),
+        ("<dl><dt>term<dd><ul><li>a<li>b</ul></dl>", "term\n\n- a\n- b"),
+        ("<dl><dt>term<dd><pre>a  b</pre></dl>", "term\n\n```\na  b\n```"),
+        ("<dl><dt>term<dd><table><tr><td>a<td>b</table>", "term\n\n| a | b |\n| --- | --- |"),
+        ("<h2>A<h3>B</h3>after", "## A\n\n### B\n\nafter"),
+        ("<h2>A</h3>after", "## A\n\nafter"),
+        ("<h2><a name=x>A</a></h2><a href=''>b</a>", "## A\n\nb"),
         ("<pre>a  b\n c</pre>", "```\na  b\n c\n```"),
         ("<blockquote>said</blockquote>", "said"),
         (

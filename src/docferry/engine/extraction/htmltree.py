@@ -22,6 +22,7 @@ ENDS_PARAGRAPH = frozenset(
     {"address", "article", "aside", "blockquote", "div", "dl", "fieldset", "figure", "footer", "form", "h1", "h2", "h3",
      "h4", "h5", "h6", "header", "hr", "main", "nav", "ol", "p", "pre", "section", "table", "ul"}
 )  # fmt: skip
+HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 MAX_DEPTH = 120  # deeper nesting is flattened, so that no page can exhaust the stack
 
 
@@ -70,6 +71,8 @@ class TreeBuilder(HTMLParser):
             self.end_up_to({"p"}, {"td", "th", "li", "div", "section", "blockquote", "root"})
         if tag in CLOSES:
             self.end_up_to(*CLOSES[tag])
+        if tag in HEADINGS and self.open[-1].tag in HEADINGS:
+            self.open.pop()
 
     def end_up_to(self, tags: set[str], within: set[str]) -> None:
         """Ends the outermost open element that has one of the tags, not looking beyond the containers."""
@@ -85,7 +88,7 @@ class TreeBuilder(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         for place in range(len(self.open) - 1, 0, -1):
-            if self.open[place].tag == tag:
+            if self.open[place].tag == tag or {self.open[place].tag, tag} <= HEADINGS:  # any heading's end will do
                 del self.open[place:]
                 return
             if self.open[place].tag in ("td", "th", "table") and tag not in ("tr", "tbody", "thead", "tfoot", "table"):

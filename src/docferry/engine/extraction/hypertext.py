@@ -121,6 +121,7 @@ class Writer:
             self.write(f" {element.attributes.get('value', '')} ", place)
         elif tag == "table" and (table := data_table(element, self.limits)) is not None:
             self.flush()
+            self.end_term()
             for caption in element.find_all({"caption"}):
                 self.walk_block(caption, Place())
             self.blocks.append(Block("", BlockKind.TABLE, table_text(table), 1, table=table))
@@ -130,10 +131,13 @@ class Writer:
             self.flush()
             self.item_begins = True
             self.walk_block(element, inner_place(element, place))
+        elif tag == "dl":
+            self.walk_block(element, inner_place(element, place))
+            self.end_term()  # what follows the list is no definition
         elif tag in BLOCKS:
             self.walk_block(element, inner_place(element, place))
-        elif tag == "a":
-            self.walk(element, replace(place, styles=(*place.styles, ("link", element.attributes.get("href", "")))))
+        elif tag == "a" and (address := element.attributes.get("href")):  # else it only names a place
+            self.walk(element, replace(place, styles=(*place.styles, ("link", address))))
         elif tag in STYLES:
             self.walk(element, replace(place, styles=(*place.styles, (STYLES[tag], ""))))
         else:
@@ -165,6 +169,8 @@ class Writer:
             self.end_term()
             self.term = text
             return
+        if self.place.kind is not BlockKind.TEXT:
+            self.end_term()
         if self.term:
             lead, self.term = f"{self.term}: ", ""
             shift = len(lead.encode())
@@ -172,10 +178,10 @@ class Writer:
         self.add(text, marks)
 
     def end_term(self) -> None:
-        """Writes the term that no definition followed."""
+        """Writes the term that no definition followed which could stand in one line with it."""
         if self.term:
-            text, self.term = self.term, ""
-            self.add(text, [])
+            self.blocks.append(Block("", BlockKind.TEXT, self.term, 1))
+            self.term = ""
 
     def add(self, text: str, marks: Sequence[Mark]) -> None:
         place = self.place
@@ -191,6 +197,7 @@ class Writer:
         alt = " ".join(element.attributes.get("alt", "").split())
         if alt:
             self.flush()
+            self.end_term()
             self.blocks.append(Block("", BlockKind.FIGURE, alt, 1))
 
 
