@@ -165,6 +165,22 @@ def test_synchronous_call_that_takes_too_long_is_settled_like_any_lost_answer(tm
     check_all_ended(ferry, [LETTER])
 
 
+def test_synchronous_call_that_never_ends_fails_when_its_time_is_over_under_the_same_key(tmp_path: Path) -> None:
+    """The first call may have lost a good answer, so it is sent again; the second says that the job does not end."""
+    hangs = {"on": "submit", "do": "accept_then_hang", "times": 0}
+    with FakeProvider("pulse", {"idempotent": True, "faults": [hangs]}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake, {"mode": "sync", "job_timeout": "1s"}, idempotent=True))
+        ferry.drop(LETTER, "letter.txt")
+        assert ferry.run_once().returncode == 1
+        first, second = fake.seen.submissions
+        assert first.idempotency_key == second.idempotency_key
+    [document] = ferry.documents()
+    assert document.state == "failed"
+    assert "did not answer a synchronous extract call within 1 s" in (document.error or "")
+    assert "job_timeout" in (document.error_hint or "")
+    check_all_ended(ferry, [LETTER])
+
+
 def test_job_that_is_not_visible_at_once_is_waited_for(tmp_path: Path) -> None:
     """404 right after the submission: a job that was really lost would be sent, and paid for, once more."""
     late = {"on": "poll", "do": "status", "status": 404, "body": {"detail": "not found"}, "times": 2}

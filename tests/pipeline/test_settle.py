@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docferry.pipeline.settle import LISTING_DELAYS_S, MAX_LOST_ANSWERS, Settlement, decide
+from docferry.pipeline.settle import LISTING_DELAYS_S, MAX_LOST_ANSWERS, Settlement, decide, had_its_time
 from docferry.providers.base import Capabilities
 from ledger.documents import make_document, make_step
 
@@ -68,3 +70,10 @@ def test_settling_always_ends(listing: bool, wish: str) -> None:
                 break
     assert verdict.what is Settlement.HOLD
     assert submissions <= MAX_LOST_ANSWERS
+
+
+def test_only_a_synchronous_call_is_over_with_its_time() -> None:
+    call = make_step(make_document(), mode="sync", intent_at=100.0)
+    assert had_its_time(call, 60.0, 160.0)
+    assert not had_its_time(call, 60.0, 159.0)
+    assert not had_its_time(replace(call, mode="async"), 60.0, 1000.0)

@@ -53,3 +53,8 @@ def decide(
     if on_ambiguous == "hold":
         return Verdict(Settlement.HOLD, "the answer was lost, the provider cannot be asked, and the rule says hold")
     return Verdict(Settlement.RESUBMIT, "the answer was lost and the provider cannot be asked: this may be paid twice")
+
+
+def had_its_time(step: Step, job_timeout_s: float, now: float) -> bool:
+    """Whether this call was waited for as long as a job may take, and is synchronous: the answer is the job's end."""
+    return step.mode == "sync" and step.intent_at is not None and now - step.intent_at >= job_timeout_s

@@ -304,10 +304,14 @@ async def _answer_lost(
 ) -> Document:
     """Outcome unknown: stays in submitting, where ``settle_lost`` takes it up."""
     now = context.clock.now()
+    service = context.service(document.provider)
+    honoured = service.provider.capabilities.honours_idempotency_key
+    job_timeout_s = planning.job_timeout_s(document, service.config)
+    if honoured and step.lost_answers and settle.had_its_time(step, job_timeout_s, now):
+        return await _never_answered(context, document, step, job_timeout_s)
     attempts = document.attempts if spend_attempt else min(document.attempts, retry.PATIENT_ATTEMPTS - 1)
     decision = retry.decide(error, attempts, now, context.rng)
     if isinstance(decision, retry.GiveUp):
-        honoured = context.service(document.provider).provider.capabilities.honours_idempotency_key
         return await _hold(context, document, step, f"{decision.reason}: {error.message}", same_key=honoured)
     step = replace(step, lost_answers=step.lost_answers + 1, error=error.message, outcome={LOST_AT: now, LOOKS: 0})
     return await context.commit(
@@ -321,6 +325,13 @@ async def _answer_lost(
             waits_for=f"settling a submission whose answer was lost: {error.message}",
         )
     )
+
+
+async def _never_answered(context: Context, document: Document, step: Step, job_timeout_s: float) -> Document:
+    """The same key's answer was missed before, so it is the job that does not end. Without an id nothing stops it."""
+    message = f"{step.provider} did not answer a synchronous {step.endpoint} call within {job_timeout_s:g} s"
+    hint = f"raise job_timeout of the provider or rule; docferry retry {document.id} submits it again"
+    return await fail(context, document, message, hint, step=step)
 
 
 async def _look(
