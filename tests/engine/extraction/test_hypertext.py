@@ -103,6 +103,29 @@ def test_markdown_with_everything() -> None:
     assert text == "# T\n\n1. one\n2. two\n    - in\n\nsaid\n\n```\nx = 1\n```\n\n~~old~~ `c`\n"
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            "Sir,\n\n    We thank you\nfor that:\n\n - lamp\n - lens\n\n      Yours,\n      Ada\n",
+            "Sir,\n\nWe thank you\nfor that:\n\n- lamp\n- lens\n\nYours,\nAda\n",
+        ),
+        (
+            "Ada <ada@e.org>\n12 <high> St\n\n1. C:\\_x &amp;\n2. b\n\n[1]: /a\n",
+            "Ada \\<ada@e.org>\n12 \\<high> St\n\n1. C:\\\\\\_x &amp;\n2. b\n\n\\[1]: /a\n",
+        ),
+        ("# T\n## U\n\n    We thank you\nfor that.\n", "# T\n\n## U\n\nWe thank you for that.\n"),
+        (
+            "# T\n\n    make\n      all\n- a\n\n    make\n\ntext\n",
+            "# T\n\n```\nmake\n  all\n```\n\n- a\n\nmake\n\ntext\n",
+        ),
+        ("# T\n## U\n\n    make\n\ntext\n", "# T\n\n## U\n\n```\nmake\n```\n\ntext\n"),
+    ],
+)
+def test_indented_lines_are_code_only_where_markdown_is_meant(source: str, expected: str) -> None:
+    assert to_markdown(read(source.encode())) == expected
+
+
 PIECES = [
     "<p>",
     "</p>",

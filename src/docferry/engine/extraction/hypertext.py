@@ -11,6 +11,7 @@ from docferry.engine.extraction.building import number_blocks, table_text
 from docferry.engine.extraction.errors import EmptyDocument, TooLarge
 from docferry.engine.extraction.htmltree import ENDS_PARAGRAPH, Element, parse_html
 from docferry.engine.extraction.inline import Mark, inline_markdown
+from docferry.engine.extraction.markdown import markdown_as_html
 from docferry.engine.extraction.model import Block, BlockKind, Cell, Document, Page, Table
 from docferry.engine.extraction.options import Limits, ReadOptions
 from docferry.engine.extraction.plaintext import load_text
@@ -60,9 +61,7 @@ def read_markup(path: Path, media_type: str, options: ReadOptions) -> Document:
     """HTML or Markdown, whatever its encoding."""
     text = load_text(path, options.limits)
     if media_type == "text/markdown":
-        from markdown_it import MarkdownIt
-
-        text = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text)
+        text = markdown_as_html(text)
     return replace(read_html(text, options.limits), media_type=media_type)
 
 
