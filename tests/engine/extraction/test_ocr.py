@@ -36,6 +36,17 @@ def test_skewed_scan_is_read_whichever_way_it_lies(turn: int) -> None:
     assert exact_values(page) >= len(INVOICE.values) - 1
 
 
+@pytest.mark.parametrize("turn", [180, 270])
+def test_table_stays_one_where_the_scan_ends_within_it(turn: int) -> None:
+    invoice = invoices.make_invoice(201)
+    picture = scans.scan(invoices.invoice_pdf(invoice), skew=0.7, turn=turn, keep=0.56)
+    buffer = BytesIO()
+    picture.save(buffer, "PNG", dpi=(200, 200))
+    [*_, table] = tables(read(buffer.getvalue()))
+    assert table == invoice.cells[: len(table)]
+    assert len(table) >= 7
+
+
 @pytest.fixture(scope="module")
 def scan() -> Document:
     return sample("scan.pdf")

@@ -19,6 +19,7 @@ from docferry.engine.extraction.ocr.lines import Blank
 from docferry.engine.extraction.ocr.page import steady_sizes
 from docferry.engine.extraction.ocr.rulings import find_rules
 from docferry.engine.extraction.ocr.sheet import Piece, Rule, sheet_pdf, text_width
+from docferry.engine.extraction.ocr.skew import measure_skew
 from engine.extraction.reading import pixels
 
 
@@ -84,6 +85,22 @@ def test_light_letters_on_dark_ground_have_ink_too() -> None:
 
 def test_empty_picture_has_no_ink() -> None:
     assert find_ink(np.full((40, 200, 3), 250, dtype=np.uint8)) is None
+
+
+@pytest.mark.parametrize("skew", [0.0, -0.7, 1.9])
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_skew_is_measured_where_the_boxes_of_lines_are_level(skew: float, turns: int) -> None:
+    picture = Image.new("L", (1200, 900), 250)
+    draw, font = ImageDraw.Draw(picture), ImageFont.truetype(FONT, 22)
+    for row in range(12):
+        draw.text((150, 100 + 55 * row), f"{row} Ball valve brass          186.28", font=font, fill=20)
+    turned = picture.rotate(-skew, resample=Image.Resampling.BICUBIC, fillcolor=250).rotate(90 * -turns, expand=True)
+    frame = measure_skew(pixels(turned), Frame(*turned.size, turns, 0.0))
+    assert frame.skew == pytest.approx(skew, abs=0.1)
+
+
+def test_skew_of_an_empty_picture_is_as_it_was_thought() -> None:
+    assert measure_skew(pixels(Image.new("L", (300, 200), 255)), Frame(300, 200, 0, 0.4)).skew == 0.4
 
 
 def test_rules_of_a_grid_are_found_where_they_are() -> None:

@@ -16,6 +16,7 @@ from docferry.engine.extraction.ocr.lines import LineWord, OcrLine
 from docferry.engine.extraction.ocr.recogniser import ocr
 from docferry.engine.extraction.ocr.rulings import find_rules
 from docferry.engine.extraction.ocr.sheet import Piece, Rule, sheet_pdf
+from docferry.engine.extraction.ocr.skew import measure_skew
 from docferry.engine.extraction.recall import Item, mend
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def page_from_picture(
     rotation = (4 - frame.turns) % 4 * 90
     if not lines:
         return Page(number, width, height, (), source="ocr", rotation=rotation), "no text was recognised"
+    frame = measure_skew(image, frame)
     upright_width, upright_height = (height, width) if frame.turns % 2 else (width, height)
     scale = upright_width / frame.upright_size[0]
     boxes = [scaled(upright_box(line, frame), scale) for line in lines]
