@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ def test_every_name_is_delivered_inside_the_outbox(tmp_path: Path) -> None:
     assert outside(ferry) == set()
     assert os.listdir(tmp_path) == ["here"]
     check_all_ended(ferry, contents)
+    results = [os.fsdecode(path) for path in files_below(ferry.outbox)]
+    assert len({unicodedata.normalize("NFD", path).casefold() for path in results}) == len(results)
     for path in files_below(ferry.outbox):
         name = os.path.basename(path).decode("utf-8")  # raises where it is not
         assert name.isprintable() or "\u202e" not in name

@@ -15,10 +15,10 @@ from docferry.outbox.delivery import SUFFIXES
 from docferry.outbox.names import (
     NAME_MAX_BYTES,
     SUFFIX_ROOM_BYTES,
-    collision_key,
     first_free,
     numbered,
     numbered_file,
+    output_key,
     safe_path,
     with_suffix,
 )
@@ -94,9 +94,14 @@ def test_an_error_file_of_a_very_long_name_fits_and_stays_its_own() -> None:
 
 
 def test_names_that_a_share_takes_for_the_same_have_one_key() -> None:
-    assert collision_key("Ä.PDF") == collision_key("a\u0308.pdf") == collision_key("ä.Pdf")
-    assert collision_key("straße") == collision_key("STRASSE")
-    assert collision_key("a.pdf") != collision_key("b.pdf")
+    def key(base: str) -> str:
+        return output_key("/out", base)
+
+    assert key("Ä.PDF") == key("a\u0308.pdf") == key("ä.Pdf")
+    assert key("straße") == key("STRASSE")
+    assert key("\u1e9b\u0323") == key("\u1e69")  # a long s and a dot below: the case must be folded between the forms
+    assert key("a.pdf") != key("b.pdf")
+    assert key("a.pdf") != output_key("/Out", "a.pdf")  # two folders of this machine
 
 
 @given(st.sets(st.integers(1, 200)))

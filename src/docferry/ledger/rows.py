@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -245,11 +244,6 @@ def dicts(cursor: Any) -> list[dict[str, Any]]:
     """A cursor's rows as dictionaries."""
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
-
-
-def output_key(outbox: str, base: str) -> str:
-    """What decides whether two results collide: shares ignore case and normalise names."""
-    return unicodedata.normalize("NFC", f"{outbox}\0{base}").casefold()
 
 
 def placeholders(names: Iterable[str]) -> str:

@@ -36,9 +36,9 @@ def safe_path(relative: str) -> str:
     return "/".join([*folders, _safe_component(components[-1], NAME_MAX_BYTES - SUFFIX_ROOM_BYTES)])
 
 
-def collision_key(path: str) -> str:
-    """Equal for names that some share would take for the same: they differ only in case or normalisation."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
+def output_key(outbox: str, base: str) -> str:
+    """Equal for results that some share would take for the same: their names differ only in case or normalisation."""
+    return f"{outbox}\0{unicodedata.normalize('NFC', unicodedata.normalize('NFD', base).casefold())}"
 
 
 def numbered(base: str, number: int) -> str:

@@ -13,10 +13,9 @@ from docferry.failpoints import failpoint
 from docferry.folders import Folder, sha256_of
 from docferry.ledger import Delivery, LedgerConflict
 from docferry.ledger.ledger import find_deliveries, output_taken
-from docferry.ledger.rows import output_key
 from docferry.models import Document, DocumentState, Step, StepState
 from docferry.outbox.delivery import Delivered, NameTaken
-from docferry.outbox.names import safe_path
+from docferry.outbox.names import output_key, safe_path
 from docferry.outbox.originals import put_away
 from docferry.outbox.receipt import make_receipt
 from docferry.pipeline import steps as planning
