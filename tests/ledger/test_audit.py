@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from commands import docferry
 from daemons import Ferry, wait_for
 from docferry.config import load
 from docferry.daemon.audit import Finding, audit
 from docferry.intake.record import Record, to_bytes
 from docferry.ledger import LedgerReader
+from docferry.models import Document
 from peers.fake_provider import FakeProvider
 
 TEXT = b"A letter.\n"
@@ -204,3 +208,51 @@ def test_stray_work_folders_of_ours_are_told_and_those_of_another_daemon_are_not
     assert findings(ferry) == [], "they are just being made"
     monkeypatch.setattr(time, "time", lambda: now + 3600)
     assert kinds(ferry) == [("extra", "1" * 16), ("extra", bare.name)]
+
+
+def test_what_ended_long_ago_costs_no_look_at_a_file(
+    tmp_path: Path, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linear in what is open and what was claimed lately: counted in files looked at, with 10,000 that have ended."""
+    ferry = ferry_with(tmp_path, fake)
+    ferry.drop(TEXT, "ended.txt")
+    assert ferry.run_once().returncode == 0
+    assert docferry("pause", "-c", ferry.config, "local").returncode == 0
+    for number in range(3):
+        ferry.drop(b"waits", f"{number}.txt")
+    assert ferry.run_once().returncode == 1
+    looked_at: list[str] = []
+    really_lstat = os.lstat
+
+    def counted_lstat(path: Any, **options: Any) -> os.stat_result:
+        looked_at.append(os.fspath(path))
+        return really_lstat(path, **options)
+
+    monkeypatch.setattr(os, "lstat", counted_lstat)
+    config = load(ferry.config, environ=os.environ)
+    since = time.time()
+    few = audit(config, since=since)
+    looks = list(looked_at)
+    [ended] = ferry.documents("delivered")
+    _copy_in_ledger(ferry, ended, 10_000)
+    looked_at.clear()
+    many = audit(config, since=since)
+    assert (few.ok, few.documents, few.files) == (many.ok, many.documents, many.files) == (True, 3, 3)
+    assert looked_at == looks
+    assert len(audit(config, since=0.0).findings) == 0
+    assert len(looked_at) > 10_000, "this would be seen"
+
+
+def _copy_in_ledger(ferry: Ferry, document: Document, count: int) -> None:
+    """So many documents more that ended as this one did, at its very places, long ago."""
+    with closing(sqlite3.connect(ferry.state / "ledger.sqlite")) as connection, connection:
+        for table, key in (("documents", "id"), ("deliveries", "document")):
+            found = connection.execute(f"SELECT * FROM {table} WHERE {key} = ?", (document.id,))
+            columns = [name for name, *_ in found.description]
+            for row in found.fetchall():
+                values = dict(zip(columns, row, strict=True))
+                values |= {"claimed_at": 1.0, "output_key": None} if table == "documents" else {}
+                connection.executemany(
+                    f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})",
+                    ([*{**values, key: f"{number:016d}"}.values()] for number in range(count)),
+                )
