@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 from checker import check_all_ended
 from commands import docferry
 from daemons import EVERYTHING, Ferry, wait_for
+from docferry.daemon.control import ask
+from docferry.daemon.sockets import CONTROL, socket_path
 from docferry.models import Document
 from peers.fake_provider import FakeProvider
 
@@ -114,7 +117,7 @@ def test_every_wish_is_carried_out_or_refused_with_the_reason(tmp_path: Path, st
         }
 
         def has_come_true() -> bool:
-            for job in fake.seen.jobs.values():
+            for job in list(fake.seen.jobs.values()):  # the fake adds to them meanwhile
                 job.seconds = min(job.seconds, 0.0 if ended("cancel.txt") else job.seconds)
             documents = {document.path: document for document in ferry.documents() if document.path in expected}
             anew = case.said_to_retry is not None or documents["retry.txt"].updated_at > asked["retry.txt"].updated_at
@@ -168,6 +171,23 @@ def test_without_a_daemon_what_a_crash_left_half_put_away_can_be_retried(tmp_pat
         done = ferry.command("retry", document.id)
         assert done.returncode == 0, done.stderr
         assert ferry.run_once().returncode == 0
+    check_all_ended(ferry, [b"A letter.\n"])
+
+
+def test_a_document_that_is_just_being_put_away_is_waited_for(tmp_path: Path) -> None:
+    with FakeProvider("pulse", {"faults": [REFUSED]}) as fake, ThreadPoolExecutor(1) as threads:
+        ferry = Ferry(tmp_path, {"providers": {"local": {"dialect": "pulse", "url": fake.url}}})
+        with ferry.start():
+            ferry.failed.rename(tmp_path / "away")
+            ferry.drop(b"A letter.\n", "letter.txt")
+            wait_for(lambda: "is parked" in ferry.log_text(), saying=ferry.log_text)
+            [document] = ferry.documents("failed")
+            assert not document.filed
+            retried = threads.submit(ask, socket_path(ferry.state, CONTROL), {"do": "retry", "ids": [document.id]})
+            (tmp_path / "away").rename(ferry.failed)
+            assert retried.result() == {"outcomes": [{"id": document.id, "ok": True, "said": "queued"}]}
+            wait_for(lambda: ferry.documents("delivered"), saying=ferry.log_text)
+            assert ferry.stop() == 0
     check_all_ended(ferry, [b"A letter.\n"])
 
 

@@ -14,7 +14,7 @@ import queue
 import random
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,7 @@ from docferry.daemon.telling import parked_providers, status_line, troubles
 from docferry.daemon.upkeep import Upkeep
 from docferry.errors import ConfigError, DocferryError, ExitCode, LedgerBusy, LedgerError, UsageError
 from docferry.ledger import Change, Event, Ledger, LedgerReader, Oldest
-from docferry.models import Document, DocumentState, Json, counted
+from docferry.models import ENDED, Document, DocumentState, Json, counted
 from docferry.observe import logs
 from docferry.observe.health import Health, HealthServer, Listen
 from docferry.observe.metrics import Metrics, PrometheusMetrics
@@ -61,6 +61,9 @@ ENGINE_SERVICE_WAIT_S = 30.0
 SAVE_PACE_EVERY_S = 60.0
 FOLDERS_TIMEOUT_S = 10.0
 TIDY_S = 10.0
+PUT_AWAY_S = 10.0
+"""How long a retry waits for documents that are just being put away; a folder that is away may take longer."""
+PUT_AWAY_LOOK_S = 0.05
 
 
 def run(config: Config, *, once: bool) -> ExitCode:
@@ -475,11 +478,23 @@ class Daemon:
             return ledger.counts(), [brief(document) for document in documents]
 
     async def _answer_documents(self, request: Mapping[str, Json]) -> Mapping[str, Json]:
+        if request["do"] == "retry":
+            await self._until_put_away(request["ids"])
         outcomes = await perform(self.context, request["do"], request["ids"])
         for outcome in outcomes:
             if (document := outcome.pop("document", None)) is not None:
                 self.dispatcher.add(document)
         return {"outcomes": outcomes}
+
+    async def _until_put_away(self, ids: Sequence[str]) -> None:
+        """Waits until those that have just ended are put away; for all together no longer than ``PUT_AWAY_S``."""
+        patient_until = self.clock.elapsed() + PUT_AWAY_S
+        for document_id in ids:
+            while (document := await self.ledger.document(document_id)) is not None:
+                is_on_the_way = document.state in ENDED and not document.filed
+                if not is_on_the_way or self.clock.elapsed() >= patient_until:
+                    break
+                await self.clock.sleep(PUT_AWAY_LOOK_S)
 
     async def _answer_send(self, request: Mapping[str, Json]) -> Mapping[str, Json]:
         document = await self.send(Path(request["file"]), request.get("inbox"), request.get("provider"))
