@@ -318,6 +318,18 @@ def test_the_cage_is_compared_with_the_configuration(properties: dict[str, str],
             "keeps the engine from its language model at models.example",
         ),
         (
+            "engine: {s3: {region: eu-central-1}}",
+            {"ActiveState": "active", "IPAddressDeny": "0.0.0.0/0 ::/0"},
+            Level.WRONG,
+            "keeps the engine from S3 at Amazon",
+        ),
+        (
+            "engine: {s3: {endpoint: 'http://127.0.0.1:9000'}}",
+            {"ActiveState": "active", "IPAddressDeny": "0.0.0.0/0 ::/0"},
+            Level.OK,
+            "the engine's service runs",
+        ),
+        (
             "engine: {llm: {url: 'http://localhost:11434/v1', model: small}}",
             {"ActiveState": "active", "IPAddressDeny": "0.0.0.0/0 ::/0"},
             Level.OK,

@@ -197,6 +197,15 @@ class LlmConfig(FrozenModel):
     key: KeySource | None = Field(default=None, description="Where its key is found, if it wants one")
 
 
+class S3Config(FrozenModel):
+    """Amazon S3, or a server that speaks its protocol; without keys, what anyone may read and write there."""
+
+    endpoint: Url | None = Field(default=None, description="Its address, if it is not Amazon's")
+    region: Text = Field(default="us-east-1", description="Where its buckets lie")
+    access_key_id: Text | None = Field(default=None, description="Name of the access key")
+    secret_access_key: KeySource | None = Field(default=None, description="Where the access key is found")
+
+
 class LimitsConfig(FrozenModel):
     """What the engine takes."""
 
@@ -214,6 +223,7 @@ class EngineConfig(FrozenModel):
     workers: Workers = Field(default=None, description="Worker processes; auto: one for each core")
     limits: LimitsConfig = LimitsConfig()
     llm: LlmConfig | None = Field(default=None, description="A language model, if there is one")
+    s3: S3Config | None = Field(default=None, description="Where s3_prefix of a batch may lie; none: nowhere")
 
     @property
     def upload_bytes(self) -> int:

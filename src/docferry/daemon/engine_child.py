@@ -150,6 +150,14 @@ def engine_settings(config: EngineConfig, state: Path, environ: Mapping[str, str
     if config.llm is not None:
         key = read_key(config.llm.key, environ).reveal() if config.llm.key else None
         settings["llm"] = {"url": config.llm.url, "model": config.llm.model, "key": key}
+    if config.s3 is not None:
+        secret = config.s3.secret_access_key
+        settings["s3"] = {
+            "endpoint": config.s3.endpoint,
+            "region": config.s3.region,
+            "access_key_id": config.s3.access_key_id,
+            "secret_access_key": read_key(secret, environ).reveal() if secret else None,
+        }
     return settings
 
 

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urljoin
 
 import httpx
 
+from docferry.engine import s3
 from docferry.engine.records import Source
 from docferry.engine.settings import Limits
 
@@ -34,9 +35,10 @@ class FetchFailed(Exception):
 class Fetcher:
     """Fetches with limits on size, time, redirects and addresses; a few at a time."""
 
-    def __init__(self, limits: Limits, *, allow_private: bool) -> None:
+    def __init__(self, limits: Limits, *, allow_private: bool, objects: s3.S3 | None = None) -> None:
         self._limits = limits
         self._allow_private = allow_private
+        self._objects = objects
         self._turns = asyncio.Semaphore(PARALLEL)
 
     async def fetch(self, url: str, target: Path) -> int:
@@ -44,9 +46,13 @@ class Fetcher:
         async with self._turns:
             try:
                 async with asyncio.timeout(self._limits.fetch_time_s):
+                    if self._objects is not None and url.startswith(s3.SCHEME):
+                        return await self._objects.fetch(url, target, self._limits.upload_bytes)
                     return await self._follow(url, target)
             except TimeoutError:
                 raise FetchFailed(f"the download took longer than {self._limits.fetch_time_s:g} s") from None
+            except s3.S3Failed as error:
+                raise FetchFailed(error.message, error.code) from error
             except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
                 raise FetchFailed(f"the document could not be downloaded ({type(error).__name__})") from error
 

@@ -21,6 +21,7 @@ from docferry.engine.fetch import Fetcher, FetchFailed
 from docferry.engine.files import INPUT, settle, sync_folder
 from docferry.engine.pool import Assignment, Outcome, Pool, ProcessPool, Verdict
 from docferry.engine.records import Artefact, Input, Job, JobStatus, Link, NewJob, Source
+from docferry.engine.s3 import S3, settings_as_message
 from docferry.engine.settings import EngineSettings
 from docferry.engine.store import Ending, Store, input_file, new_id
 
@@ -39,7 +40,8 @@ class Jobs:
     def __init__(self, settings: EngineSettings, store: Store, failed: Callable[[BaseException], None]) -> None:
         self.store = store
         self._settings = settings
-        self._fetcher = Fetcher(settings.limits, allow_private=settings.allow_private_urls)
+        objects = S3(settings.s3) if settings.s3 is not None else None
+        self._fetcher = Fetcher(settings.limits, allow_private=settings.allow_private_urls, objects=objects)
         self._pool: Pool = ProcessPool(
             self,
             workers=settings.worker_count,
@@ -177,6 +179,7 @@ class Jobs:
             "inputs": [{"path": str(self._path(job, entry)), "name": entry.name} for entry in job.inputs],
             "sources": self._sources(job),
             "llm": _language_model(settings),
+            "s3": settings_as_message(settings.s3) if settings.s3 and job.request.get("deliver_to_s3") else None,
             "max_pages": settings.limits.pages,
             "threads": settings.threads,
             "credits_used": self.store.counter("credits"),

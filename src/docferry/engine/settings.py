@@ -7,6 +7,7 @@ import os
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -63,6 +64,16 @@ class LanguageModelSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class S3Settings:
+    """Amazon S3, or what speaks its protocol at ``endpoint``. Without keys, what anyone may read and write."""
+
+    endpoint: str | None = None
+    region: str = "us-east-1"
+    access_key_id: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSettings:
     """One engine. ``uds`` wins over ``host`` and ``port``; port 0 takes a free one."""
 
@@ -76,6 +87,7 @@ class EngineSettings:
     large_results: LargeResults = field(default_factory=LargeResults)
     retention: Retention = field(default_factory=Retention)
     llm: LanguageModelSettings | None = None
+    s3: S3Settings | None = None  # where `s3_prefix` of a batch may lie; none: nowhere
     allow_private_urls: bool = False
     idempotency: bool = True
     batch_output: Path | None = None  # the only folder below which `local_path` of a batch may lie
@@ -115,6 +127,10 @@ def _contradiction(settings: EngineSettings) -> str | None:
     if settings.limits.memory_bytes < LEAST_MEMORY_BYTES:
         found = settings.limits.memory_bytes
         return f"settings.limits.memory_bytes: found {found}, wanted {LEAST_MEMORY_BYTES} or more"
+    if settings.s3 is not None and find_spec("obstore") is None:
+        return "settings.s3: a library is missing; pip install 'docferry[s3]'"
+    if settings.s3 is not None and (settings.s3.access_key_id is None) != (settings.s3.secret_access_key is None):
+        return "settings.s3: access_key_id and secret_access_key go together; give both or neither"
     if any(not key for key in settings.keys):
         return "settings.keys: an empty key, wanted text"
     if settings.uds is None and not settings.keys and not is_loopback(settings.host):

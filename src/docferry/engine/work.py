@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from docferry.engine.files import INPUT, write_json
+from docferry.engine.files import INPUT, to_json, write_json
 from docferry.engine.nanonets import results as nanonets
 from docferry.engine.pulse import later_results as later
 from docferry.engine.pulse import pipeline_results
 from docferry.engine.pulse import results as pulse
+from docferry.engine.s3 import S3, S3Failed, settings_from_message
 from docferry.engine.tasks import Json, Result, Task, TaskFailed, task_from_message
 
 __all__ = ["TaskFailed", "perform", "warm"]
@@ -42,6 +43,16 @@ def kept_files(folder: Path) -> Iterator[Path]:
     return (file for file in folder.rglob("*") if file.is_file() and not file.name.startswith(INPUT))
 
 
+def write_to_s3(settings: Mapping[str, Any] | None, location: str, answer: Json) -> None:
+    """A copy of the answer where the batch wants it."""
+    if settings is None:
+        raise TaskFailed("GENERAL_403", "the engine's settings no longer give access to S3 (settings.s3)")
+    try:
+        S3(settings_from_message(settings)).write(location, to_json(answer))
+    except S3Failed as error:
+        raise TaskFailed("GENERAL_503", f"the result was not delivered: {error.message}") from error
+
+
 def perform(message: Mapping[str, Any], report: Callable[[Mapping[str, Any]], None]) -> Json:
     """Do the task and write its whole answer to ``result.json`` in its folder; what the server has to know of it."""
     task = task_from_message(message, report)
@@ -50,6 +61,8 @@ def perform(message: Mapping[str, Any], report: Callable[[Mapping[str, Any]], No
     if (copy := task.request.get("deliver_to")) is not None:
         Path(copy).parent.mkdir(parents=True, exist_ok=True)
         write_json(Path(copy), result.answer)
+    if (location := task.request.get("deliver_to_s3")) is not None:
+        write_to_s3(message["s3"], location, result.answer)
     return {
         "pages": result.pages,
         "credits": result.credits,

@@ -18,8 +18,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from docferry.engine import s3
 from docferry.engine.answers import JsonResponse
-from docferry.engine.errors import Refusal, not_offered
+from docferry.engine.errors import Refusal
 from docferry.engine.fetch import source_at
 from docferry.engine.openapi import json_body
 from docferry.engine.pulse import shapes
@@ -38,7 +39,6 @@ from docferry.engine.pulse.options import (
     BatchExtractRequest,
     BatchFile,
     BatchInput,
-    BatchOutput,
     BatchRequest,
     BatchSchemaRequest,
     BatchSplitRequest,
@@ -121,48 +121,92 @@ async def batch_tables(request: Request) -> Response:
 
 async def accept(call: Call, step: str, wanted: BatchRequest, children: Sequence[NewJob], total: str) -> Response:
     """The acknowledgement of the batch that the children make up."""
-    folder, warnings = output_folder(call, wanted.output)
+    if wanted.output.s3_prefix is None and wanted.output.local_path is None:
+        raise Refusal("REQ_004", "output: give s3_prefix, local_path or both")
+    folder, warnings = output_folder(call, wanted.output.local_path)
+    prefix = output_prefix(call, wanted.output.s3_prefix)
     parent = call.new_job(f"pulse.batch.{step}", {})
     alone = [dataclasses.replace(child, idempotency_key=None) for child in children]
-    if folder is not None:
-        alone = [delivered(child, folder, number) for number, child in enumerate(alone, 1)]
+    alone = [delivered(child, folder, prefix, number) for number, child in enumerate(alone, 1)]
     job, accepted = await call.runtime.jobs.submit_batch(parent, alone)
     answer: dict[str, Any] = {"batch_job_id": job.id, "status": job.status, total: len(accepted)}
     return JsonResponse(answer | ({"warnings": warnings} if warnings else {}), status_code=202)
 
 
-def output_folder(call: Call, output: BatchOutput) -> tuple[Path | None, list[str]]:
+def output_folder(call: Call, local_path: str | None) -> tuple[Path | None, list[str]]:
     """Where on this machine results are to be written as well. Only below the folder that the settings name."""
-    if output.s3_prefix is not None:
-        raise not_offered("output to S3")
-    if output.local_path is None:
-        raise Refusal("REQ_004", "output.local_path: missing")
+    if local_path is None:
+        return None, []
     root = call.runtime.settings.batch_output
     if root is None:
         return None, [NOT_DELIVERED]
-    folder = Path(os.path.normpath(root / output.local_path))
+    folder = Path(os.path.normpath(root / local_path))
     if not folder.resolve().is_relative_to(root.resolve()):
         raise Refusal("AUTH_004", "output.local_path lies outside the folder that batches may write to")
     return folder, []
 
 
-def delivered(child: NewJob, folder: Path, number: int) -> NewJob:
-    """The child, told to leave a copy of its result in ``folder``."""
-    name = UNSAFE.sub("_", child.sources[0].name)[:100] if child.sources else child.kind.rsplit(".", 1)[1]
-    target = folder / f"{number:04d}-{name}.json"
-    return dataclasses.replace(child, request={**child.request, "deliver_to": str(target)})
+def output_prefix(call: Call, prefix: str | None) -> str | None:
+    """The folder in S3 to which results are to be written as well, with a slash at its end."""
+    if prefix is None:
+        return None
+    objects_for(call)
+    bucket, key = s3_location("output.s3_prefix", prefix)
+    return f"{s3.SCHEME}{bucket}/{s3.as_folder(key) or ''}"
+
+
+def delivered(child: NewJob, folder: Path | None, prefix: str | None, number: int) -> NewJob:
+    """The child, told to leave a copy of its result in ``folder`` and below ``prefix``, where there are such."""
+    kind = child.kind.rsplit(".", 1)[1]
+    name = f"{number:04d}-{UNSAFE.sub('_', child.sources[0].name)[:100] if child.sources else kind}.json"
+    targets = {
+        **({"deliver_to": str(folder / name)} if folder is not None else {}),
+        **({"deliver_to_s3": f"{prefix}{name}"} if prefix is not None else {}),
+    }
+    return dataclasses.replace(child, request={**child.request, **targets})
+
+
+def objects_for(call: Call) -> s3.S3:
+    """S3 as the settings give access to it."""
+    settings = call.runtime.settings.s3
+    if settings is None:
+        raise Refusal("AUTH_004", "s3_prefix: the engine's settings give it no access to S3 (settings.s3)")
+    return s3.S3(settings)
+
+
+def s3_location(field: str, location: str) -> tuple[str, str]:
+    try:
+        return s3.split_location(location)
+    except s3.S3Failed as error:
+        raise Refusal(error.code, f"{field}: {error.message}") from error
+
+
+async def listed(call: Call, prefix: str) -> list[Source]:
+    """The documents below an S3 prefix."""
+    objects = objects_for(call)
+    s3_location("input.s3_prefix", prefix)
+    limits = call.runtime.settings.limits
+    try:
+        async with asyncio.timeout(limits.fetch_time_s):
+            return await objects.documents(prefix, limits.batch_files)
+    except s3.S3Failed as error:
+        raise Refusal("REQ_003", f"input.s3_prefix: {error.message}") from error
+    except TimeoutError:
+        raise Refusal("GENERAL_503", "input.s3_prefix: S3 does not answer in time") from None
 
 
 async def documents(call: Call, given: BatchInput, unclaimed: ExitStack) -> list[Source]:
     """The documents of a batch; files that no job takes over are removed when ``unclaimed`` closes."""
     if sum(value is not None for value in (given.s3_prefix, given.file_urls, given.files)) != 1:
         raise Refusal("REQ_003", "input: give exactly one of s3_prefix, file_urls and files")
-    if given.s3_prefix is not None:
-        raise not_offered("input from S3")
-    count = len(given.file_urls or given.files or ())
+    objects = await listed(call, given.s3_prefix) if given.s3_prefix is not None else []
+    count = len(objects or given.file_urls or given.files or ())
     most = call.runtime.settings.limits.batch_files
     if not 1 <= count <= most:
-        raise Refusal("REQ_003", f"input: {count} documents, wanted 1 to {most}")
+        found = f"more than {most}" if count > most and objects else count
+        raise Refusal("REQ_003", f"input: {found} documents, wanted 1 to {most}")
+    if objects:
+        return objects
     if given.file_urls is not None:
         return [source_at(url) for url in given.file_urls]
     return [await embedded(call, file, unclaimed) for file in given.files or ()]

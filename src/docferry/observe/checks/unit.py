@@ -63,6 +63,9 @@ def _engine_calls(config: Config) -> Iterator[str]:
     host = urlsplit(config.engine.llm.url).hostname if config.engine.llm else None
     if host is not None and not is_loopback(host):
         yield f"its language model at {host}"
+    store = config.engine.s3
+    if store is not None and not (store.endpoint and is_loopback(urlsplit(store.endpoint).hostname or "")):
+        yield f"S3 at {(store.endpoint and urlsplit(store.endpoint).hostname) or 'Amazon'}"
     if links := [inbox.name for inbox in config.inboxes if inbox.links]:
         yield f"the addresses in inbox {', '.join(links)}"
 
