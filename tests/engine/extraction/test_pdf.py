@@ -16,6 +16,7 @@ from docferry.engine.extraction.read import ReadOptions, read_document
 from docferry.engine.render import to_markdown
 from engine.extraction.reading import SAMPLES, read, tables
 
+SHARES = [["Name", "Share"], ["1. north", r"\\server\_x"], ["2. *south*", "*5*"], ["c_d", "7"]]
 REPORT = (SAMPLES / "report.pdf").read_bytes()
 
 
@@ -92,6 +93,42 @@ def test_table_without_rules() -> None:
     content, cells = reports.borderless_table(seed=4, rows=25)
     found = [row for table in tables(read(content)) for row in table]
     assert [row for row in cells if row not in found] == []
+
+
+def test_characters_that_markdown_uses_are_as_they_were_printed() -> None:
+    buffer = BytesIO()
+    canvas = Canvas(buffer, invariant=1)
+    for font, size, x, y, text in (
+        ("Helvetica-Bold", 18, 72, 780, r"1. Files in \\server\_x"),
+        (
+            "Helvetica",
+            10,
+            72,
+            750,
+            r"Some running text about \\server\_x with 2 * 3 = *six* and more such words.",
+        ),
+        ("Helvetica-Oblique", 10, 80, 720, "\u2022 slanted 2 * 3"),
+        ("Helvetica-Bold", 10, 80, 706, "\u2022 bold *x*"),
+        ("Helvetica", 10, 80, 692, "\u2022 upright C:\\_x"),
+        *(
+            ("Helvetica", 10, x, 640 - 16 * row, text)
+            for row, texts in enumerate(SHARES)
+            for x, text in zip((80, 250), texts, strict=True)
+        ),
+    ):
+        canvas.setFont(font, size)
+        canvas.drawString(x, y, text)
+    canvas.save()
+    document = read(buffer.getvalue())
+    assert [block.text for block in document.blocks if block.table is None] == [
+        r"1. Files in \\server\_x",
+        r"Some running text about \\server\_x with 2 * 3 = *six* and more such words.",
+        "slanted 2 * 3",
+        "bold *x*",
+        r"upright C:\_x",
+    ]
+    assert tables(document) == [SHARES]
+    assert to_markdown(document).startswith("# 1. Files in ")
 
 
 def test_labelled_values_are_pairs_not_a_header() -> None:

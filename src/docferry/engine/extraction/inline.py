@@ -28,12 +28,16 @@ class Mark(NamedTuple):
     url: str = ""
 
 
+def escape_inline(text: str) -> str:
+    """The text so that Markdown shows it as it is where no block can begin, such as in a table's cell or a heading."""
+    return text if NOTABLE.search(text) is None else SPECIAL.sub(lambda match: "\\" + match[0], text)
+
+
 def escape_markdown(text: str) -> str:
     """The text so that Markdown shows it as it is."""
     if NOTABLE.search(text) is None:
         return text
-    escaped = SPECIAL.sub(lambda match: "\\" + match[0], text)
-    escaped = LINE_START.sub(lambda match: match[1] + "\\" + match[2], escaped)
+    escaped = LINE_START.sub(lambda match: match[1] + "\\" + match[2], escape_inline(text))
     return NUMBERED.sub(r"\1\\\2", escaped)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from liteparse import AnnotationRect, LayoutBlock, LayoutCell, ParsedPage, ParseResult
 
 ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+EMPHASIS_OR_ESCAPED = re.compile(r"\*+|\\([!-/:-@\[-`{-~])")  # stars of the text itself come escaped
 NO_LIMIT = 10_000_000
 
 
@@ -97,7 +98,7 @@ def to_blocks(piece: LayoutBlock, page: ParsedPage) -> list[Block]:
         return [Block("", BlockKind.CODE, text, number, box)] if text.strip() else []
     if piece.kind == "figure":
         return [Block("", BlockKind.FIGURE, "", number, box, image=f"figure-{piece.id}.{piece.format}")]
-    text = plain(piece.text or "")
+    text = text_of(piece)
     if not text:
         return []
     if piece.kind == "heading":
@@ -115,7 +116,7 @@ def to_table(piece: LayoutBlock, page: ParsedPage) -> Table:
         Cell(
             row=row,
             column=column,
-            text=plain(cell.text.replace("<br>", "\n")),
+            text=cell.text.replace("<br>", "\n").strip(),
             is_header=row == 0 and headed,
             box=rect_box(cell.bbox, page),
         )
@@ -125,9 +126,17 @@ def to_table(piece: LayoutBlock, page: ParsedPage) -> Table:
     return Table(rows=len(rows), columns=max((len(row) for row in rows), default=0), cells=cells)
 
 
-def plain(text: str) -> str:
-    """The library's Markdown without its escapes."""
-    return (ESCAPED.sub(r"\1", text) if "\\" in text else text).strip()
+def text_of(piece: LayoutBlock) -> str:
+    """The text without the library's Markdown: headings have none, list items may be emphasised, others are escaped.
+
+    Emphasis is dropped, for it is that of the bullet's font as often as that of the text.
+    """
+    text = piece.text or ""
+    if piece.kind == "list_item":
+        text = EMPHASIS_OR_ESCAPED.sub(lambda found: found[1] or "", text)
+    elif piece.kind != "heading" and "\\" in text:
+        text = ESCAPED.sub(r"\1", text)
+    return text.strip()
 
 
 def is_label(text: str) -> bool:

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 from docferry.engine.extraction.building import table_rows
-from docferry.engine.extraction.inline import escape_markdown
+from docferry.engine.extraction.inline import escape_inline, escape_markdown
 from docferry.engine.extraction.model import Block, BlockKind, Document, Page, Table
 from docferry.engine.render.tables import html_table
 
@@ -83,6 +83,8 @@ def block_markdown(block: Block, number: int = 1) -> str:
     match block.kind:
         case BlockKind.TITLE | BlockKind.HEADING:
             level = 1 if block.kind is BlockKind.TITLE else min(6, max(1, block.level))
+            if block.markdown is None:
+                text = escape_inline(block.text)
             return f"{'#' * level} {' '.join(text.split())}"
         case BlockKind.LIST_ITEM:
             indent = "    " * block.level
@@ -113,7 +115,7 @@ def table_markdown(table: Table) -> str:
 
 
 def cell_markdown(text: str) -> str:
-    return "<br>".join([escape_markdown(line).replace("|", "\\|") for line in text.strip().splitlines()])
+    return "<br>".join([escape_inline(line).replace("|", "\\|") for line in text.strip().splitlines()])
 
 
 def markdown_with_ids(document: Document, texts: Sequence[BlockTexts] | None = None) -> str:
