@@ -111,6 +111,17 @@ def test_a_missing_original_is_an_error_that_says_where_it_was_looked_for(root: 
         put_away(document, root)
 
 
+def test_an_inode_number_that_is_used_again_is_another_file(root: Root, tmp_path: Path) -> None:
+    source = claimed(tmp_path, "a.pdf")
+    document = document_at(source, "a.pdf", sha256=_sha256(b"%PDF"))
+    source.unlink()
+    other = root.path / "b.pdf"
+    other.write_bytes(b"%PDF of another document")
+    reused = dataclasses.replace(document.identity, inode=other.stat().st_ino)
+    with pytest.raises(OutboxError, match="missing"):
+        put_away(dataclasses.replace(document, identity=reused), root)
+
+
 def test_a_file_left_in_the_inbox_that_was_replaced_meanwhile_is_not_taken(root: Root, tmp_path: Path) -> None:
     source = tmp_path / "a.pdf"
     source.write_bytes(b"sent")

@@ -65,6 +65,8 @@ def test_a_clock_that_was_set_back_neither_gives_nor_freezes() -> None:
     assert bucket is not None
     assert bucket.take(1.0, 0.0) is None
     assert bucket.ready_at(1.0, 0.0) == pytest.approx(60.0)
+    throttled = Concurrency.start(8).throttled(1_000_000.0)
+    assert throttled.throttled(0.0).limit < throttled.limit
 
 
 events = st.lists(
