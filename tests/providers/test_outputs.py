@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -282,3 +284,46 @@ def test_csv_text_is_cut_at_empty_lines_but_not_inside_quotes() -> None:
     assert from_csv('a,"b\n\nc"\n\n\nd\n') == [[["a", "b\n\nc"]], [["d"]]]
     assert from_csv("") == []
     assert from_csv("x" * 200_000) == [[["x" * 200_000]]]
+
+
+HOSTILE = ["../../escaped", "/etc/passwd", "..", "", "a\0b", "a/b.png", ".receipt.json", "con", "\u202egnp", "x" * 300]
+KNOWN = ["markdown", "html", "json", "csv", "content", "splits", "split_output", "tables_output", "tables", "chunking"]
+KNOWN += ["extensions", "bounding_boxes", "Images", "image_url", "structured_output", "schema_output", "altOutputs"]
+ANYTHING = st.recursive(
+    st.none() | st.integers() | st.sampled_from(HOSTILE) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*KNOWN, *HOSTILE]) | st.text(max_size=8), inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+SAFE_SUFFIX = re.compile(r"(\.([a-z]+(-\d+)*|\d+))+")
+
+
+@given(
+    st.sampled_from(["pulse", "nanonets"]),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["extract", "split", "schema", "tables", "classify"]),
+            st.dictionaries(st.sampled_from([*KNOWN, *HOSTILE]), ANYTHING, max_size=6),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_no_name_that_a_provider_gives_becomes_part_of_a_files_name(
+    dialect: str, given_steps: list[tuple[str, dict[str, Json]]]
+) -> None:
+    """Topics, classes, keys and image names stay inside files: what files are called is ours alone."""
+    make = {"pulse": outputs_pulse.outputs, "nanonets": outputs_nanonets.outputs}[dialect]
+    with TemporaryDirectory() as folder:
+        answers = []
+        for endpoint, result in given_steps:
+            wrapped: Json = {"job_id": "j", "status": "completed", "success": True, "result": result}
+            answers.append(stored(Path(folder), endpoint, wrapped))
+            images_folder(answers[-1].path).mkdir()
+            image_file(answers[-1].path, 1).write_bytes(b"../../x")
+        made = make(answers, FORMATS[dialect])
+    found = suffixes(made)
+    assert all(SAFE_SUFFIX.fullmatch(suffix) for suffix in found), found
+    assert len(set(found)) == len(found)
