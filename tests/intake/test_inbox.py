@@ -7,6 +7,7 @@ import shutil
 import socket
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,26 @@ def test_mtimes_of_the_past_and_the_future_change_nothing(tmp_path: Path) -> Non
         station.clock.advance(2.1)
         station.look()
         station.until_claimed("old.txt", "future.txt")
+
+
+def test_how_old_a_file_is_says_the_filesystems_clock_and_not_ours(tmp_path: Path) -> None:
+    """Row 15: our clock is the test's, years behind the one that stamps the files, then decades ahead of it."""
+    (tmp_path / "behind").mkdir()
+    behind = make_station(tmp_path / "behind", clock=HandClock(), settle="0.1s")
+    file = behind.drop("old.txt", b"text")
+    behind.until(lambda: time.time() - file.stat().st_ctime > 0.1, "old enough by the filesystem's clock")
+    assert behind.clock.now() < file.stat().st_ctime
+    with behind.running():
+        behind.until_claimed("old.txt")
+    (tmp_path / "ahead").mkdir()
+    clock = HandClock()
+    clock.advance(3e9)
+    ahead = make_station(tmp_path / "ahead", clock=clock, settle="1h")
+    ahead.drop("new.txt", b"text")
+    with ahead.running():
+        ahead.until_waiting("new.txt", "3600 s without a change")
+        ahead.look()
+        assert ahead.claimed == []
 
 
 def test_an_editors_atomic_save_gives_one_whole_document(station: Station) -> None:
