@@ -364,8 +364,8 @@ def test_wrong_key_parks_the_provider_and_spends_no_attempt(tmp_path: Path) -> N
             ferry.drop(LETTER, "letter.txt")
             status = wait_for(lambda: (s := ferry.ask("status"))["trouble"] and s, saying=ferry.log_text)
             assert "parked" in status["providers"][0]["state"]
-            [document] = ferry.documents()
-            assert (document.state, document.attempts) == ("queued", 0)
+            [document] = wait_for(lambda: ferry.documents("queued"), saying=ferry.log_text)
+            assert document.attempts == 0
             fake.script["key"] = "wrong-and-secret"
             ferry.command("resume", "peer")
             assert [document.state for document in ferry.wait_for_ended(1)] == ["delivered"]
