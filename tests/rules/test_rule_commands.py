@@ -236,7 +236,7 @@ class TestExplain:
         assert "✓ notes      docferry.yaml:13" in lines
         assert "· rest       docferry.yaml:15  not asked" in lines
         assert "provider     nano" in lines
-        assert "request (async)" in lines
+        assert "request (sync)" in lines
         assert "POST http://localhost/api/v1/extract/async" in lines
         assert any(line.split() == ["output_format", "markdown"] for line in lines)
 
