@@ -237,7 +237,7 @@ class TestExplain:
         assert "· rest       docferry.yaml:15  not asked" in lines
         assert "provider     nano" in lines
         assert "request (sync)" in lines
-        assert "POST http://localhost/api/v1/extract/async" in lines
+        assert "POST http://localhost/api/v1/extract/sync" in lines
         assert any(line.split() == ["output_format", "markdown"] for line in lines)
 
     def test_works_with_facts_alone_and_for_what_is_assumed(self, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ providers:
   keyed: {dialect: pulse, url: "http://127.0.0.1:8700", key: {credential: pulse-key}, idempotent: true}
 rules:
   - {name: keyed, when: {inbox: keyed}, provider: keyed}
-  - {name: everything, provider: local}
+  - {name: everything, provider: local, mode: async}
 """
 
 HUNG_CONFIG = """
