@@ -12,6 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 from corpus import invoices, reports, scans, special
 from docferry.engine.extraction.errors import BadPageRange, PasswordRequired, TooManyPages
 from docferry.engine.extraction.model import Block, BlockKind, Box, Document
+from docferry.engine.extraction.pdf import iso_date
 from docferry.engine.extraction.read import ReadOptions, read_document
 from docferry.engine.render import to_markdown
 from engine.extraction.reading import SAMPLES, read, tables
@@ -241,7 +242,25 @@ def test_document_says_who_made_it() -> None:
     canvas.save()
     document = read(buffer.getvalue())
     assert (document.title, document.metadata["author"]) == ("Tide tables", "Nadia Okafor")
+    assert document.metadata["created"] == "2000-01-01T00:00:00+00:00"
     assert "subject" not in document.metadata
+
+
+@pytest.mark.parametrize(
+    ("written", "iso"),
+    [
+        ("D:20260318084105+01'00'", "2026-03-18T08:41:05+01:00"),
+        ("D:20260318084105-03'30", "2026-03-18T08:41:05-03:30"),
+        ("D:20260318084105Z", "2026-03-18T08:41:05Z"),
+        ("D:20260318084105Z00'00'", "2026-03-18T08:41:05Z"),
+        ("202603180841", "2026-03-18T08:41:00"),
+        ("D:20260318", "2026-03-18"),
+        ("D:2026", "2026"),
+        ("18 March 2026", "18 March 2026"),
+    ],
+)
+def test_dates_of_pdfs_are_told_as_others_write_them(written: str, iso: str) -> None:
+    assert iso_date(written) == iso
 
 
 def test_scan_with_a_stamp_and_a_garbled_page_are_recognised_others_are_not(tmp_path: Path) -> None:

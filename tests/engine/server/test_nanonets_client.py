@@ -87,6 +87,8 @@ def test_async_extraction_of_all_formats(nanonets: Recorder) -> None:
     assert done.result.markdown.metadata.bounding_boxes is not None
     assert done.result.csv is not None
     assert "North Quay,310" in done.result.csv.content
+    assert "\r\n\r\nItem,Budget" in done.result.csv.content
+    assert "\n" not in done.result.csv.content.replace("\r\n", "")
     assert done.result.html is not None
     assert "<table" in done.result.html.content
     assert done.result.json_part is not None

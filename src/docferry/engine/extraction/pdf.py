@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from liteparse import ParsedPage, ParseResult
 
 DECLARED = {"Author": "author", "Subject": "subject", "Keywords": "keywords", "CreationDate": "created"}
+# PDF 32000-1, 7.9.4: what follows the year may be lacking, the apostrophes too.
+PDF_DATE = re.compile(
+    r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?(?:(Z)(?:00'?00'?)?|([+-]\d\d)'?(?:(\d\d)'?)?)?"
+)
 NO_TITLES = {"", "untitled", "anonymous", "(anonymous)", "unspecified", "(unspecified)", "unknown", "document", "none"}
 DAMAGED = "the PDF is damaged or incomplete; export or download it again"
 
@@ -72,7 +77,21 @@ def document_title(source: pypdfium2.PdfDocument) -> str | None:
 def declared(source: pypdfium2.PdfDocument) -> dict[str, str]:
     """What the document says of itself, as far as it says anything."""
     found = {name: " ".join(str(source.get_metadata_value(key)).split()) for key, name in DECLARED.items()}
-    return {name: value for name, value in found.items() if value.casefold() not in NO_TITLES}
+    said = {name: value for name, value in found.items() if value.casefold() not in NO_TITLES}
+    return said | ({"created": iso_date(said["created"])} if "created" in said else {})
+
+
+def iso_date(text: str) -> str:
+    """A PDF's date as ISO 8601, as exact as it is; what is no such date as it is."""
+    found = PDF_DATE.fullmatch(text)
+    if found is None:
+        return text
+    year, month, day, hour, minute, second, is_utc, offset, offset_minutes = found.groups()
+    date = "-".join(part for part in (year, month, day) if part)
+    if not hour:
+        return date
+    zone = "Z" if is_utc else f"{offset}:{offset_minutes or '00'}" if offset else ""
+    return f"{date}T{hour}:{minute}:{second or '00'}{zone}"
 
 
 def figure_images(result: ParseResult) -> dict[str, bytes]:

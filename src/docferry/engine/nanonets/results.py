@@ -57,7 +57,7 @@ def html(task: Task, document: Document, options: Json, warnings: list[str]) -> 
 def csv(task: Task, document: Document, options: Json, warnings: list[str]) -> Json:
     """Every table, with an empty line between them."""
     warnings += ["custom_instructions have no effect on csv"] if options["instructions"] else []
-    return {"content": "\n".join(render.to_csv_tables(document)), **with_metadata(document, options)}
+    return {"content": "\r\n".join(render.to_csv_tables(document)), **with_metadata(document, options)}
 
 
 def json_part(task: Task, document: Document, options: Json, warnings: list[str]) -> Json:
