@@ -11,7 +11,6 @@ PLAIN_SHARE = 0.3
 FEW_SYMBOLS = 8
 
 CID = re.compile(r"\(cid:\d+\)")
-SPACE = re.compile(r"\s+")
 NOT_PLAIN = re.compile(r"[\W_]+")
 # Control characters, private use and replacement characters: no text consists of these.
 BAD = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ue000-\uf8ff\ufff0-\uffff\U000f0000-\U0010ffff]")
@@ -20,7 +19,7 @@ BAD = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ue000-\uf8ff\ufff0-\
 def is_garbled(text: str) -> bool:
     """Whether many of the characters are of a kind that no text consists of, or nearly none are letters."""
     cids = len(CID.findall(text)) if "(cid:" in text else 0
-    characters = SPACE.sub("", CID.sub("", text) if cids else text)
+    characters = "".join((CID.sub("", text) if cids else text).split())
     total = len(characters) + cids
     if total < MIN_CHARACTERS:
         return False
