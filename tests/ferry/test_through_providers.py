@@ -341,6 +341,17 @@ def test_large_result_is_fetched_once_and_delivered(tmp_path: Path) -> None:
     check_all_ended(ferry, [LETTER])
 
 
+def test_answer_of_several_megabytes_is_delivered_whole(tmp_path: Path) -> None:
+    result = {"markdown": "# A", "bounding_boxes": {"Text": [{"id": n, "content": "x" * 100} for n in range(30_000)]}}
+    large = {"on": "poll", "do": "answer", "body": {"job_id": "j", "status": "completed", "result": result}}
+    with FakeProvider("pulse", {"faults": [large]}) as fake:
+        ferry = Ferry(tmp_path, pulse(fake))
+        ferry.drop(LETTER, "letter.txt")
+        assert ferry.run_once().returncode == 0
+    assert json.loads((ferry.outbox / "letter.txt.json").read_bytes()) == {"bounding_boxes": result["bounding_boxes"]}
+    check_all_ended(ferry, [LETTER])
+
+
 def test_large_result_that_is_gone_fails_and_says_what_another_run_costs(tmp_path: Path) -> None:
     gone = {"on": "fetch", "do": "status", "status": 410, "body": {"error": {"code": "STORAGE_1", "message": "taken"}}}
     with FakeProvider("pulse", {"large": True, "faults": [gone]}) as fake:

@@ -11,7 +11,7 @@ ResultGone. Only a call that submits may raise Ambiguous.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -151,10 +151,13 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One result file: its suffix after the document's name (``.md``, ``.tables.json``) and its content."""
+    """One result file: its suffix after the document's name (``.md``, ``.tables.json``) and its content.
+
+    The content may come in pieces, each time anew when it is iterated over.
+    """
 
     suffix: str
-    content: bytes | Path
+    content: bytes | Path | Iterable[bytes]
     format: str
 
 

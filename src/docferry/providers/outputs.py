@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from docferry.models import Json
 from docferry.providers.answer_json import AnswerFault, read_object
 from docferry.providers.base import Output, OutputSet, StoredAnswer
+from docferry.providers.rewriting import JsonPart, Names, read_without
+from docferry.providers.spill import IN_MEMORY_BYTES
 from docferry.providers.tables import Table, to_csv
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A stored answer and what is in it."""
+
+    answer: StoredAnswer
+    value: Mapping[str, Json]
+    is_large: bool
 
 
 @dataclass(slots=True)
@@ -20,7 +31,7 @@ class Collected:
     outputs: list[Output] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
-    def add(self, kind: str, suffix: str, content: bytes | Path) -> None:
+    def add(self, kind: str, suffix: str, content: bytes | Path | Iterable[bytes]) -> None:
         """Adds one file; a second of the same suffix gets a number, as with several steps of one endpoint."""
         taken = {output.suffix for output in self.outputs}
         number = 2
@@ -36,6 +47,18 @@ class Collected:
 
     def add_json(self, kind: str, suffix: str, value: Json) -> None:
         self.add(kind, suffix, json_bytes(value))
+
+    def add_part(self, kind: str, suffix: str, read: Read, at: Names, without: frozenset[str] = frozenset()) -> None:
+        """The value under the names ``at`` of a stored answer, without some of its members."""
+        if read.is_large:
+            self.add(kind, suffix, JsonPart(read.answer.path, at, without))
+            return
+        value: Json = read.value
+        for name in at:
+            value = value[name]
+        if without:
+            value = {name: member for name, member in value.items() if name not in without}
+        self.add_json(kind, suffix, value)
 
     def add_tables(self, tables: Sequence[Table], why_none: str) -> None:
         """One ``.csv``, or ``.1.csv``, ``.2.csv`` … for several."""
@@ -54,14 +77,18 @@ def json_bytes(value: Json) -> bytes:
     return text.encode("utf-8", "replace") + b"\n"
 
 
-def read_answers(
-    answers: Sequence[StoredAnswer], collected: Collected
-) -> list[tuple[StoredAnswer, Mapping[str, Json]]]:
-    """The stored answers, decoded. One that cannot be read is missing; the others still give their outputs."""
-    read: list[tuple[StoredAnswer, Mapping[str, Json]]] = []
+def read_answers(answers: Sequence[StoredAnswer], collected: Collected, bulk: frozenset[str]) -> list[Read]:
+    """The stored answers, decoded. One that cannot be read is missing; the others still give their outputs.
+
+    In large ones the ``bulk`` is hollow: it is there and not empty, but only ``Collected.add_part`` has its content.
+    """
+    read: list[Read] = []
     for answer in answers:
         try:
-            read.append((answer, read_object(answer.path.read_bytes())))
+            if answer.path.stat().st_size > IN_MEMORY_BYTES:
+                read.append(Read(answer, read_without(answer.path, bulk), is_large=True))
+            else:
+                read.append(Read(answer, read_object(answer.path.read_bytes()), is_large=False))
         except (OSError, AnswerFault) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             collected.missing.append(f"{answer.endpoint}: its stored answer cannot be read ({reason})")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from docferry.models import Json
 from docferry.providers import pulse_answers
 from docferry.providers.base import OutputSet, StoredAnswer
 from docferry.providers.images import image_file, image_items
-from docferry.providers.outputs import Collected, add_raw, read_answers
+from docferry.providers.outputs import Collected, Read, add_raw, read_answers
+from docferry.providers.rewriting import Names
 from docferry.providers.tables import Table, from_html, from_markdown, from_records
 
 Result = Mapping[str, Json]
+
+# What outputs only copy. Tables are looked into, to make CSV of them.
+BULK = pulse_answers.BULK - {"tables_output"}
 
 # Formats of their own, and figures about the call: they are no part of the document's structure.
 NOT_STRUCTURE = frozenset(
@@ -32,27 +37,46 @@ IMAGE_STARTS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step's result and the names under which it lies in the stored answer."""
+
+    read: Read
+    result: Result
+    at: Names
+
+    @property
+    def endpoint(self) -> str:
+        return self.read.answer.endpoint
+
+
+def _step(read: Read) -> Step:
+    result = pulse_answers.result_in(read.value) or read.value
+    return Step(read, result, () if result is read.value else ("result",))
+
+
 def outputs(answers: Sequence[StoredAnswer], formats: Sequence[str]) -> OutputSet:
     """The asked-for formats in delivery order. Results of later steps are always delivered."""
     collected = Collected()
-    steps = [(answer, pulse_answers.result_in(value) or value) for answer, value in read_answers(answers, collected)]
-    extracted = next((pair for pair in steps if pair[0].endpoint == "extract"), None)
+    steps = [_step(read) for read in read_answers(answers, collected, BULK)]
+    extracted = next((step for step in steps if step.endpoint == "extract"), None)
     if extracted:
         for name, make in _MAKERS.items():
             if name in formats:
-                make(extracted[1], collected)
+                make(extracted, collected)
         if "csv" in formats:
             collected.add_tables(_tables(steps), "the document has no tables that can be read")
     for endpoint in LATER_STEPS:
         _later_step(endpoint, steps, formats, collected)
     if extracted and "images" in formats:
-        _images(extracted[0], extracted[1], collected)
+        _images(extracted.read.answer, extracted.result, collected)
     if "raw" in formats:
         add_raw(answers, collected)
     return collected.finish()
 
 
-def _markdown(result: Result, collected: Collected) -> None:
+def _markdown(step: Step, collected: Collected) -> None:
+    result = step.result
     text = next((result[key] for key in ("markdown", "content") if isinstance(result.get(key), str)), None)
     if text is None:
         collected.missing.append("markdown: the answer has none")
@@ -60,34 +84,35 @@ def _markdown(result: Result, collected: Collected) -> None:
         collected.add_text("markdown", ".md", text)
 
 
-def _html(result: Result, collected: Collected) -> None:
-    alternatives = _either(_extensions(result), "altOutputs", "alt_outputs")
+def _html(step: Step, collected: Collected) -> None:
+    alternatives = _either(_extensions(step.result), "altOutputs", "alt_outputs")
     text = alternatives.get("html") if isinstance(alternatives, dict) else None
-    text = text or result.get("html")
+    text = text or step.result.get("html")
     if isinstance(text, str) and text:
         collected.add_text("html", ".html", text)
     else:
         collected.missing.append("html: the answer has none (the option extensions.altOutputs.returnHtml asks for it)")
 
 
-def _json(result: Result, collected: Collected) -> None:
+def _json(step: Step, collected: Collected) -> None:
     """The document's structure: boxes, extensions, ids, and values where the deprecated in-call schema gave some."""
-    structure = {key: value for key, value in result.items() if key not in NOT_STRUCTURE}
-    if structure:
-        collected.add_json("json", ".json", structure)
+    if step.result.keys() - NOT_STRUCTURE:
+        collected.add_part("json", ".json", step.read, step.at, NOT_STRUCTURE)
     else:
         collected.missing.append("json: the answer has no structure")
 
 
-def _chunks(result: Result, collected: Collected) -> None:
-    chunks = _extensions(result).get("chunking") or result.get("chunks")
+def _chunks(step: Step, collected: Collected) -> None:
+    in_extensions = _extensions(step.result).get("chunking")
+    chunks = in_extensions or step.result.get("chunks")
     if isinstance(chunks, dict) and chunks:
-        collected.add_json("chunks", ".chunks.json", chunks)
+        at = ("extensions", "chunking") if in_extensions else ("chunks",)
+        collected.add_part("chunks", ".chunks.json", step.read, (*step.at, *at))
     else:
         collected.missing.append("chunks: the answer has none (the option extensions.chunking asks for them)")
 
 
-_MAKERS: Mapping[str, Callable[[Result, Collected], None]] = {
+_MAKERS: Mapping[str, Callable[[Step, Collected], None]] = {
     "markdown": _markdown,
     "html": _html,
     "json": _json,
@@ -104,14 +129,13 @@ def _either(value: Mapping[str, Json], *names: str) -> Json:
     return next((value[name] for name in names if name in value), None)
 
 
-def _tables(steps: Sequence[tuple[StoredAnswer, Result]]) -> list[Table]:
+def _tables(steps: Sequence[Step]) -> list[Table]:
     """Tables of the tables step if there was one, else those in the Markdown."""
-    for answer, result in steps:
-        if answer.endpoint == "tables":
-            return [table for entry in _table_entries(result) for table in _entry_tables(entry)]
-    texts = (
-        result.get("markdown") or result.get("content") for answer, result in steps if answer.endpoint == "extract"
-    )
+    for step in steps:
+        if step.endpoint == "tables":
+            return [table for entry in _table_entries(step.result) for table in _entry_tables(entry)]
+    results = (step.result for step in steps if step.endpoint == "extract")
+    texts = (result.get("markdown") or result.get("content") for result in results)
     return [table for text in texts if isinstance(text, str) for table in from_markdown(text)]
 
 
@@ -131,25 +155,22 @@ def _entry_tables(entry: Json) -> list[Table]:
     return []
 
 
-def _later_step(
-    endpoint: str, steps: Sequence[tuple[StoredAnswer, Result]], formats: Sequence[str], collected: Collected
-) -> None:
-    found = [result for answer, result in steps if answer.endpoint == endpoint]
-    for result in found:
-        content = {key: value for key, value in result.items() if key not in CALL_KEYS}
-        collected.add_json(endpoint, f".{endpoint}.json", content)
+def _later_step(endpoint: str, steps: Sequence[Step], formats: Sequence[str], collected: Collected) -> None:
+    found = [step for step in steps if step.endpoint == endpoint]
+    for step in found:
+        collected.add_part(endpoint, f".{endpoint}.json", step.read, step.at, CALL_KEYS)
     if not found and endpoint in formats:
-        values = _structured_output(steps) if endpoint == "schema" else None
-        if values is None:
+        extracted = _with_values(steps) if endpoint == "schema" else None
+        if extracted is None:
             collected.missing.append(f"{endpoint}: no {endpoint} step gave an answer")
         else:
-            collected.add_json("schema", ".schema.json", values)
+            collected.add_part("schema", ".schema.json", extracted.read, (*extracted.at, "structured_output"))
 
 
-def _structured_output(steps: Sequence[tuple[StoredAnswer, Result]]) -> Json:
-    """Values and citations of the deprecated in-call schema."""
-    values = (result.get("structured_output") for answer, result in steps if answer.endpoint == "extract")
-    return next((value for value in values if value), None)
+def _with_values(steps: Sequence[Step]) -> Step | None:
+    """The extraction that has values and citations of the deprecated in-call schema."""
+    extracted = (step for step in steps if step.endpoint == "extract")
+    return next((step for step in extracted if step.result.get("structured_output")), None)
 
 
 def _images(answer: StoredAnswer, result: Result, collected: Collected) -> None:
