@@ -6,8 +6,9 @@ that still run, the share ending per unit), the gap between polls is proportiona
 from minimising the integral of ``f * sqrt(gap)`` (the root of the lag, ``f`` the density) plus a price times the
 integral of ``S / gap`` (polls made, ``S`` the share still running). The lag itself instead of its root would give
 ``h ** (-1/2)``: a mean that is a little less, since single late answers count more, and a median that is a sixth
-larger (``tests/bench/polling.py``). So nothing is asked while no answer is likely, most is asked where most jobs
-end, and gaps grow with the time waited.
+larger (``tests/bench/polling.py``). A steeper power asks ever more about the longest jobs alone: with 9/10, where
+nothing explains the durations, the median is a tenth less and the mean two thirds more. So nothing is asked while no
+answer is likely, most is asked where most jobs end, and gaps grow with the time waited.
 
 The model keeps the last durations, the newest counting most: an outlier is one among many, two modes stay two
 modes, and drift is followed. A poll only shows that the job ended since the poll before, so what is kept is that
