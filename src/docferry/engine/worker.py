@@ -31,8 +31,8 @@ NICENESS = 5  # the server answers polls even when every core works
 # Libraries reserve more than they use, so resident memory is what counts, and the pool watches it; what a document
 # claims between two looks of the pool is stopped here.
 RESERVED_BYTES = 2 * 1024 * 1024 * 1024
-# A document is a great many objects in no cycles, all of which live until it is done: looking for cycles after every
-# 700 of them, as Python does, finds nothing and costs about 4 % of the reading of a long PDF.
+# A document is a great many objects that live until it is done. Looking for cycles among them after every 700, as
+# Python does, costs about 4 % of the CPU of a long PDF.
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
