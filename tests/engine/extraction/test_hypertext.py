@@ -41,6 +41,7 @@ def markdown(source: str) -> str:
         ("<dl><dt>term<dd><pre>a  b</pre></dl>", "term\n\n```\na  b\n```"),
         ("<dl><dt>term<dd><table><tr><td>a<td>b</table>", "term\n\n| a | b |\n| --- | --- |"),
         ("<h2>A<h3>B</h3>after", "## A\n\n### B\n\nafter"),
+        ("<h2>1. <b>A</b><a href='#a'>¶</a></h2>", "## 1. **A**"),
         ("<h2>A</h3>after", "## A\n\nafter"),
         ("<h2><a name=x>A</a></h2><a href=''>b</a>", "## A\n\nb"),
         ("<pre>a  b\n c</pre>", "```\na  b\n c\n```"),
@@ -119,6 +120,7 @@ def test_markdown_with_everything() -> None:
             "# T\n\n    make\n      all\n- a\n\n    make\n\ntext\n",
             "# T\n\n```\nmake\n  all\n```\n\n- a\n\nmake\n\ntext\n",
         ),
+        ("T\n===\n\n- a\n- b\n\ntext\nmore\n\n    make\n", "# T\n\n- a\n- b\n\ntext more\n\n```\nmake\n```\n"),
         ("# T\n## U\n\n    make\n\ntext\n", "# T\n\n## U\n\n```\nmake\n```\n\ntext\n"),
     ],
 )

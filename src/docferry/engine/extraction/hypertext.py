@@ -135,6 +135,8 @@ class Writer:
             self.end_term()  # what follows the list is no definition
         elif tag in BLOCKS:
             self.walk_block(element, inner_place(element, place))
+        elif tag == "a" and element.text.strip() == "¶":
+            return  # a handle to copy a heading's address by, which pages show only under the mouse
         elif tag == "a" and (address := element.attributes.get("href")):  # else it only names a place
             self.walk(element, replace(place, styles=(*place.styles, ("link", address))))
         elif tag in STYLES:

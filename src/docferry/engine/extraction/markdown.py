@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from markdown_it.rules_block import StateBlock
 
 # What nobody writes by chance, other than the dashes and numbers of lists.
-MARKED = re.compile(r"^(#{1,6} \S|```|~~~|\|.*\|\s*$)|\[[^\]\n]+\]\([^)\s]+\)|\*\*[^*\n]+\*\*", re.M)
+MARKED = re.compile(r"^(#{1,6} \S|```|~~~|\|.*\|\s*$|\S.*\n={3,}\s*$)|\[[^\]\n]+\]\([^)\s]+\)|\*\*[^*\n]+\*\*", re.M)
 # Rules by which text without Markdown in mind would lose characters or become code.
 UNMEANT = ["autolink", "code", "escape", "entity", "reference"]
 

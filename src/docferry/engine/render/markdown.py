@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 
 from docferry.engine.extraction.building import table_rows
 from docferry.engine.extraction.inline import escape_inline, escape_markdown
 from docferry.engine.extraction.model import Block, BlockKind, Document, Page, Table
 from docferry.engine.render.tables import html_table
+
+NUMBER_ESCAPED = re.compile(r"^(\d+)\\([.)])")  # so that it begins no list, which it cannot in a heading
 
 BlockTexts = list[tuple[Block, str]]
 
@@ -83,8 +86,7 @@ def block_markdown(block: Block, number: int = 1) -> str:
     match block.kind:
         case BlockKind.TITLE | BlockKind.HEADING:
             level = 1 if block.kind is BlockKind.TITLE else min(6, max(1, block.level))
-            if block.markdown is None:
-                text = escape_inline(block.text)
+            text = escape_inline(block.text) if block.markdown is None else NUMBER_ESCAPED.sub(r"\1\2", text)
             return f"{'#' * level} {' '.join(text.split())}"
         case BlockKind.LIST_ITEM:
             indent = "    " * block.level
