@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-Signature = tuple[tuple[str, str, int, int, int, int, int], ...]
+Signature = tuple[tuple[str, int, int, int, int, int], ...]
 
 
 class ConfigWatcher:
@@ -32,9 +32,9 @@ def signature(main: Path) -> Signature:
     return tuple(_one(file) for file in files)
 
 
-def _one(file: Path) -> tuple[str, str, int, int, int, int, int]:
+def _one(file: Path) -> tuple[str, int, int, int, int, int]:
     try:
-        status, real = file.stat(), str(file.resolve())
+        status = file.stat()
     except (OSError, RuntimeError):
-        return (str(file), "", 0, 0, 0, 0, 0)
-    return (str(file), real, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        return (str(file), 0, 0, 0, 0, 0)
+    return (str(file), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
