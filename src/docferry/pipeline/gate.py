@@ -40,8 +40,9 @@ class Gate:
         self.proven = False  # whether the provider has answered in this run
         self._hint: str | None = None
         self._only_person = False
-        self._questions = Bucket.even(POLLS_PER_S, 1.0, now)
-        self._requests = Bucket.start(config.rate.count, config.rate.per_s, now) if config.rate else None
+        self._rates = {"poll": Bucket.even(POLLS_PER_S, 1.0, now)}
+        if config.rate is not None:
+            self._rates["submit"] = Bucket.start(config.rate.count, config.rate.per_s, now)
         self._pages = Bucket.start(config.pages_rate.count, config.pages_rate.per_s, now) if config.pages_rate else None
 
     @property
@@ -68,15 +69,12 @@ class Gate:
         limit = self._submits if kind == "submit" else self._polls
         if not limit.allows(running) or not self._breaker.admits(now):
             return False
-        bucket = self._requests if kind == "submit" else self._questions
+        bucket = self._rates.get(kind)
         if bucket is not None:
-            bucket = bucket.take(1.0, now)
-            if bucket is None:
+            taken = bucket.take(1.0, now)
+            if taken is None:
                 return False
-        if kind == "submit":
-            self._requests = bucket
-        elif bucket is not None:
-            self._questions = bucket
+            self._rates[kind] = taken
         self._breaker = self._breaker.sent(now)
         return True
 
@@ -85,7 +83,7 @@ class Gate:
         moments = []
         if self._breaker.state is BreakerState.PARKED:
             moments.append(self._breaker.probe_at)
-        bucket = self._requests if kind == "submit" else self._questions
+        bucket = self._rates.get(kind)
         if bucket is not None:
             moments.append(bucket.ready_at(1.0, now))
         later = [moment for moment in moments if moment > now]

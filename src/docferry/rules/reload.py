@@ -35,6 +35,6 @@ def signature(main: Path) -> Signature:
 def _one(file: Path) -> tuple[str, int, int, int, int, int]:
     try:
         status = file.stat()
-    except (OSError, RuntimeError):
+    except OSError:
         return (str(file), 0, 0, 0, 0, 0)
     return (str(file), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
