@@ -153,6 +153,7 @@ def test_a_writers_gap_is_learned_for_the_next_file(tmp_path: Path) -> None:
         station.until_watching()
         target = station.drop("first.pdf", CUT_PDF)
         station.until_waiting("first.pdf", "its end")
+        station.fence()  # it may have been seen before it was closed
         clock.advance(3.0)
         with target.open("ab") as writer:
             writer.write(b"%%EOF\n")

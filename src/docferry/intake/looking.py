@@ -124,9 +124,7 @@ class Looker:
         hint: Hint,
         age: Age | None,
     ) -> Candidate | Seen:
-        track, gap_s = self._tracks.observe(path, identity, hint, now.elapsed, now.wall)
-        if gap_s is not None:
-            self._gaps.learn(gap_s, now.elapsed)
+        track = self._observe(path, identity, hint, now)
         companions = self._companions.beside(folder_fd, root.mount.is_local, path, name, now.elapsed)
         file = _File(
             folder_fd, root.mount.is_local, path, name, track, companions, age(track.identity.ctime_ns) if age else None
@@ -135,22 +133,29 @@ class Looker:
         if self._may_wait_for_companions:  # else nothing can be decided without looking inside
             decision = self._decide(file, None, now.elapsed)
         if isinstance(decision, LookInside):
-            inside = self._look_inside(file, now.elapsed)
+            inside = self._look_inside(file, now)
             if inside is None:
                 return Seen.NOTHING
             decision = self._decide(file, inside, now.elapsed)
         if isinstance(decision, WaitUntil):
-            self._tracks.wait(path, track, decision.at, decision.reason)
+            self._tracks.wait(path, file.track, decision.at, decision.reason)
             return Seen.NOTHING
         return Candidate(
             inbox=self._inbox,
             path=path,
             file=f"{root.path}/{path}",
-            identity=track.identity,
-            seen_at=track.seen_at,
+            identity=file.track.identity,
+            seen_at=file.track.seen_at,
             problem=decision.reason if isinstance(decision, GiveUp) else None,
             companions=companions.names,
         )
+
+    def _observe(self, path: str, identity: FileIdentity, hint: Hint, now: Moment) -> Track:
+        """The file's track after one more look; what its writer's pauses teach is learned."""
+        track, gap_s = self._tracks.observe(path, identity, hint, now.elapsed, now.wall)
+        if gap_s is not None:
+            self._gaps.learn(gap_s, now.elapsed)
+        return track
 
     def _decide(self, file: _File, inside: Inside | None, now: float) -> Decision:
         seen = Observation(
@@ -167,9 +172,8 @@ class Looker:
         )
         return decide(seen, now, self._settings)
 
-    def _look_inside(self, file: _File, now: float) -> Inside | None:
+    def _look_inside(self, file: _File, now: Moment) -> Inside | None:
         """What is inside; None when the file is gone or may not be read, which is reported."""
-        track = file.track
         try:
             inspected = inspect(file.folder_fd, file.name, is_local=file.is_local)
         except (NotAFile, FileNotFoundError):
@@ -179,11 +183,12 @@ class Looker:
             if error.errno not in _ONE_FILES_TROUBLE:
                 raise
             detail = f"we may not read it ({os.strerror(error.errno)}): let docferry's user read it"
-            self.trouble(file.path, track, now, EventKind.UNREADABLE, detail, "permission to read it")
+            self.trouble(file.path, file.track, now.elapsed, EventKind.UNREADABLE, detail, "permission to read it")
             return None
-        if inspected.identity != track.identity:
-            track.identity, track.changed_at, file.aged_s = inspected.identity, now, None
-        self._learn_from_fragment(file, inspected.inside, now)
+        if inspected.identity != file.track.identity:  # it changed since the stat: what we heard was of its old state
+            file.track = self._observe(file.path, inspected.identity, Hint.NONE, now)
+            file.aged_s = None
+        self._learn_from_fragment(file, inspected.inside, now.elapsed)
         return inspected.inside
 
     def claimed(self, path: str, now: float) -> None:
