@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import random
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -33,8 +31,7 @@ def power_loss(folder: Path) -> None:
     told: list[str] = []
     for _ in range(ROUNDS):
         ledger = Ledger(state).open()
-        cutter = threading.Thread(target=_cut, args=(disk, rng.uniform(0.01, 0.15)))
-        cutter.start()
+        told_before_the_cut = disk.power_off_after(rng.uniform(0.01, 0.15), told)
         try:
             while True:
                 documents = [make_document(number + i, error="x" * rng.randrange(3000)) for i in range(3)]
@@ -43,7 +40,7 @@ def power_loss(folder: Path) -> None:
                 number += 3
         except LedgerError:
             number += 3  # nobody was told: there or not
-        cutter.join()
+        del told[told_before_the_cut() :]
         ledger.close()
         disk.unplug()
         disk.power_on()
@@ -55,11 +52,6 @@ def power_loss(folder: Path) -> None:
         assert set(told) <= there, f"{len(set(told) - there)} of {len(told)} were acknowledged and are gone"
         assert len(there) % 3 == 0, "half a commit"
     assert len(told) > 3 * ROUNDS, "the power went before anything was written"
-
-
-def _cut(disk: Disk, after_s: float) -> None:
-    time.sleep(after_s)
-    disk.power_off()
 
 
 def read_only(folder: Path) -> None:
