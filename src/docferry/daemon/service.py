@@ -325,6 +325,8 @@ class Daemon:
         held_up = self.dispatcher.held_up()
         if held_up is None or await self.dispatcher.awaits_fallback(held_up.keys() - self.paused.providers):
             return False
+        if self.dispatcher.held_up() != held_up:  # a document went on while the ledger was asked
+            return False
         left += [self._held_up(name, count) for name, count in held_up.items()]
         if self._sends is None:
             left += await asyncio.to_thread(self._held)

@@ -63,6 +63,7 @@ class Dispatcher:
         self._stopping = False
         self._ledger_ready_at = 0.0
         self._fallbacks_at = 0.0
+        self._gives_to_fallback = False  # a document is between the lanes of two providers
         context.may_submit_now = self._move_on
 
     async def load(self) -> int:
@@ -94,7 +95,7 @@ class Dispatcher:
     def held_up(self) -> dict[str, int] | None:
         """How many documents wait for each provider that only a person can open; None while anything else is to do."""
         parked = self._parked_for_a_person()
-        if self.in_flight or (len(self.schedule) and not self.paused_providers | parked):
+        if self.in_flight or self._gives_to_fallback or (len(self.schedule) and not self.paused_providers | parked):
             return None
         lanes, counts = self.schedule.sizes(), Counter[str]()
         for name in self.paused_providers | parked:
@@ -302,12 +303,15 @@ class Dispatcher:
             if parked is None:
                 continue
             find = partial(find_waiting_for_fallback, provider=name, parked_s=now - parked.since)
+            self._gives_to_fallback = True
             try:
                 for document in await self.context.ledger.call(find):
                     if document.id not in self.in_flight:
                         self.add(await use_fallback(self.context, document, f"{name} is parked: {parked.reason}"))
             except LedgerError as error:
                 self._pause_for_ledger(error)
+            finally:
+                self._gives_to_fallback = False
 
     def _park_outbox(self, inbox: str, error: OutboxUnavailable) -> None:
         now = self.context.clock.now()
