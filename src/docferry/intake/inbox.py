@@ -32,6 +32,7 @@ _Argument = TypeVar("_Argument")
 _Answer = TypeVar("_Answer")
 
 TICK_S = 1.0
+_QUIET_TICK_S = 2.0  # where events tell of files: to see that the root is still the one that is watched
 _STOP_S = 1.5
 _HUNG_S = 20.0  # a call on the filesystem that took longer is worth telling
 _OVERSLEPT_S = 5.0
@@ -173,7 +174,7 @@ class Inbox:
     def _turn(self) -> None:
         """One round: everything that is known to want a look, gets it."""
         now = self._clock.elapsed()
-        if now - self._turned_at > TICK_S + _OVERSLEPT_S:
+        if now - self._turned_at > _QUIET_TICK_S + _OVERSLEPT_S:
             self._tracks.restart_quiet(now)  # the machine slept, and the writers with it
         self._turned_at = now
         self._desk.begin()
@@ -292,7 +293,8 @@ class Inbox:
 
     def _rest_s(self) -> float:
         now = self._clock.elapsed()
-        moments = [now + TICK_S, self._tracks.next_due_at()]
+        is_told = self._online and self._watches.mode == "events"
+        moments = [now + (_QUIET_TICK_S if is_told else TICK_S), self._tracks.next_due_at()]
         if self._online:
             moments.append(self._scan_at)
         return max(0.0, min(at for at in moments if at is not None) - now)
