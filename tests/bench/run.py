@@ -23,8 +23,9 @@ from pathlib import Path
 from speed.contenders import FastServer
 from speed.embedded import engine
 from speed.figures import Row, table
+from speed.rivals import rivals
 from speed.standing import backlog, history, idle, upload, waiting
-from speed.throughput import detection, throughput
+from speed.throughput import detection, ferry, throughput
 
 TOP = Path(__file__).parent.parent.parent
 Rows = Callable[[Path, FastServer, bool], Iterator[Row]]
@@ -35,6 +36,9 @@ MEASURES: dict[str, Rows] = {
     ),
     "detection": lambda at, server, quick: detection(
         at, server, drops=40 if quick else 200, loaded_drops=30 if quick else 100
+    ),
+    "programs": lambda at, server, quick: rivals(
+        at, server, ferry(at / "ferry", server).start(), at.parent / "programs", drops=8 if quick else 50
     ),
     "backlog": lambda at, server, quick: backlog(at, server, count=5_000 if quick else 100_000),
     "history": lambda at, server, quick: history(

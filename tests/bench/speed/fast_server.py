@@ -4,7 +4,8 @@
 
 prints its port on the first line and serves until its stdin is closed. ``POST /_script`` sets the job time in
 seconds and forgets what was counted, ``GET /_stats`` tells it. A submission is known by the ``bench-NNNNNNNN`` in
-the first bytes of its document. The job time is that of jobs: a synchronous call is answered at once.
+the first bytes of its document. The job time is that of jobs: a synchronous call is answered at once. Programs that
+upload to S3 may PUT their documents, and ask with HEAD for what they put.
 
 It parses just enough HTTP to be faster than everything it is asked by: one read, one write, one line of memory
 for each request. Bodies are counted, not kept.
@@ -41,6 +42,7 @@ class Counted:
     job_s: float = 0.0
     submissions: list[tuple[float, float, int, int]] = field(default_factory=list)  # first byte, end, mark, bytes
     polls: list[float] = field(default_factory=list)
+    put_bytes: dict[bytes, int] = field(default_factory=dict)  # by target
     connections: int = 0
 
 
@@ -81,17 +83,20 @@ class Peer(asyncio.Protocol):
             self._answer()
 
     def _answer(self) -> None:
-        status, body = self._decide(self._head.split(b" ", 2))
-        head = f"HTTP/1.1 {status} OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        self._transport.write(head.encode() + body)
+        request = self._head.split(b" ", 2)
+        if request[0] in (b"PUT", b"HEAD"):
+            self._transport.write(self._store(*request[:2]))
+        else:
+            status, body = self._decide(request)
+            head = f"HTTP/1.1 {status} OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+            self._transport.write(head.encode() + body)
         self._head, self._start, self._left_bytes = b"", b"", -1
 
     def _decide(self, request: list[bytes]) -> tuple[int, bytes]:
         counted, now = self._counted, time.time()
         method, target = request[0], request[1]
         if target == b"/extract":
-            mark = MARK.search(self._start)
-            counted.submissions.append((self._first_at, now, int(mark[1]) if mark else -1, self._body_bytes))
+            self._note_submission(now)
             if ASKED_FOR_JOB.search(self._start) is None:
                 return 200, _COMPLETED.encode()
             number = len(counted.submissions) - 1
@@ -111,8 +116,27 @@ class Peer(asyncio.Protocol):
         if method == b"POST" and target == b"/_script":
             fresh = Counted(**json.loads(self._start))
             counted.job_s, counted.submissions, counted.polls, counted.connections = fresh.job_s, [], [], 0
+            counted.put_bytes = {}
             return 200, b"{}"
         return 404, b'{"error":{"code":"JOB_001","message":"no such job"}}'
+
+    def _note_submission(self, now: float) -> None:
+        mark = MARK.search(self._start)
+        self._counted.submissions.append((self._first_at, now, int(mark[1]) if mark else -1, self._body_bytes))
+
+    def _store(self, method: bytes, target: bytes) -> bytes:
+        """S3's answer to a PUT, or to a HEAD of what was put."""
+        put_bytes = self._counted.put_bytes
+        if method == b"PUT":
+            self._note_submission(time.time())
+            put_bytes[target] = self._body_bytes
+            return b'HTTP/1.1 200 OK\r\netag: "bench"\r\ncontent-length: 0\r\n\r\n'
+        if target not in put_bytes:
+            return b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+        return (
+            b'HTTP/1.1 200 OK\r\netag: "bench"\r\nlast-modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n'
+            b"content-length: %d\r\n\r\n" % put_bytes[target]
+        )
 
     def _job(self, number: int, now: float) -> bytes:
         accepted_at = self._counted.submissions[number][1]
