@@ -73,9 +73,9 @@ class FastServer:
         self._process.stdin.close()
         self._process.wait(timeout=10)
 
-    def script(self, *, job_s: float = 0.0) -> None:
-        """Sets the job time and forgets what was counted."""
-        self._ask("/_script", json.dumps({"job_s": job_s}).encode())
+    def script(self, *, job_s: float = 0.0, answer_s: float = 0.0) -> None:
+        """Sets the job time and the time to a submission's answer, and forgets what was counted."""
+        self._ask("/_script", json.dumps({"job_s": job_s, "answer_s": answer_s}).encode())
 
     def count(self) -> dict[str, int]:
         """How many submissions and polls there were."""

@@ -2,10 +2,10 @@
 
     python tests/bench/speed/fast_server.py
 
-prints its port on the first line and serves until its stdin is closed. ``POST /_script`` sets the job time in
-seconds and forgets what was counted, ``GET /_stats`` tells it. A submission is known by the ``bench-NNNNNNNN`` in
-the first bytes of its document. The job time is that of jobs: a synchronous call is answered at once. Programs that
-upload to S3 may PUT their documents, and ask with HEAD for what they put.
+prints its port on the first line and serves until its stdin is closed. ``POST /_script`` sets the job time and the
+time to an answer in seconds and forgets what was counted, ``GET /_stats`` tells it. A submission is known by the
+``bench-NNNNNNNN`` in the first bytes of its document. The job time is that of jobs: a synchronous call waits for no
+more than its answer. Programs that upload to S3 may PUT their documents, and ask with HEAD for what they put.
 
 It parses just enough HTTP to be faster than everything it is asked by: one read, one write, one line of memory
 for each request. Bodies are counted, not kept.
@@ -40,6 +40,7 @@ class Counted:
     """Everything that happened since the last script."""
 
     job_s: float = 0.0
+    answer_s: float = 0.0  # from the last byte of a submission to its answer
     submissions: list[tuple[float, float, int, int]] = field(default_factory=list)  # first byte, end, mark, bytes
     polls: list[float] = field(default_factory=list)
     put_bytes: dict[bytes, int] = field(default_factory=dict)  # by target
@@ -89,7 +90,11 @@ class Peer(asyncio.Protocol):
         else:
             status, body = self._decide(request)
             head = f"HTTP/1.1 {status} OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-            self._transport.write(head.encode() + body)
+            if request[1] == b"/extract" and self._counted.answer_s:
+                loop = asyncio.get_running_loop()
+                loop.call_later(self._counted.answer_s, self._transport.write, head.encode() + body)
+            else:
+                self._transport.write(head.encode() + body)
         self._head, self._start, self._left_bytes = b"", b"", -1
 
     def _decide(self, request: list[bytes]) -> tuple[int, bytes]:
@@ -115,8 +120,7 @@ class Peer(asyncio.Protocol):
             return 200, b'{"submissions":%d,"polls":%d}' % (len(counted.submissions), len(counted.polls))
         if method == b"POST" and target == b"/_script":
             fresh = Counted(**json.loads(self._start))
-            counted.job_s, counted.submissions, counted.polls, counted.connections = fresh.job_s, [], [], 0
-            counted.put_bytes = {}
+            vars(counted).update(vars(fresh))
             return 200, b"{}"
         return 404, b'{"error":{"code":"JOB_001","message":"no such job"}}'
 
