@@ -38,7 +38,7 @@ MEASURES: dict[str, Rows] = {
         at, server, drops=40 if quick else 200, loaded_drops=30 if quick else 100
     ),
     "programs": lambda at, server, quick: rivals(
-        at, server, ferry(at / "ferry", server).start(), at.parent / "programs", drops=8 if quick else 50
+        at, server, ferry(at / "ferry", server).start(), at.parent / "programs", drops=4 if quick else 50
     ),
     "backlog": lambda at, server, quick: backlog(at, server, count=5_000 if quick else 100_000),
     "history": lambda at, server, quick: history(
