@@ -165,6 +165,19 @@ def test_entering_a_document_again_changes_nothing(ledger: Ledger) -> None:
         assert [event["kind"] for event in reader.events(document.id)] == ["claimed", "moved"]
 
 
+def test_a_large_batch_enters_what_is_new_in_it_once(ledger: Ledger) -> None:
+    """More documents than one statement can hold, some of them known and one of them twice."""
+    documents = [make_document(number) for number in range(2000)]
+    ledger.add_documents_sync(documents[::100], CLAIMED)
+    entered = ledger.add_documents_sync([*documents, documents[1]], CLAIMED)
+    assert entered == [document for number, document in enumerate(documents) if number % 100]
+    with LedgerReader(ledger.path.parent) as reader:
+        assert len(reader.documents(limit=3000)) == 2000
+        assert [event["kind"] for event in reader.events(documents[1].id)] == ["claimed"]
+        assert [event["kind"] for event in reader.events(documents[100].id)] == ["claimed"]
+        assert sum(reader.counts()["scans"].values()) == 2000
+
+
 def test_a_later_delivery_is_all_that_is_remembered(ledger: Ledger) -> None:
     document = make_document()
     add(ledger, document)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+from docferry.ledger.changes import Event
 from docferry.models import Document, DocumentState, FileIdentity, Json, Plan, Step, StepState, display
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
@@ -206,6 +207,10 @@ def step_columns(step: Step) -> dict[str, Any]:
         "warnings": dumps(list(step.warnings)),
         "error": text(step.error),
     }
+
+
+def event_columns(event: Event, at: float, document_id: str | None, state: str | None) -> dict[str, Any]:
+    return {"at": at, "document": document_id, "kind": event.kind, "state": state, "detail": dumps(dict(event.detail))}
 
 
 def to_step(row: Mapping[str, Any]) -> Step:
