@@ -78,6 +78,7 @@ class Station:
         self._owns_watcher = watcher is None
         self.claimed: list[Claimed] = []
         self.batches: list[int] = []
+        self.in_bulk: list[bool] = []  # by batch: whether the inbox said that it has more than a few files
         self.events: list[IntakeEvent] = []
         self.room = True
         self.failure: Exception | None = None
@@ -102,6 +103,7 @@ class Station:
             raise self.failure
         self.claimed.extend(batch)
         self.batches.append(len(batch))
+        self.in_bulk.append(self.inbox.claims_in_bulk)
 
     @contextmanager
     def running(self) -> Iterator[Station]:

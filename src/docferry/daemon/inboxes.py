@@ -229,6 +229,10 @@ class Inboxes:
             left += of_this_one
         return left
 
+    def claim_in_bulk(self) -> bool:
+        """Whether any inbox has so many files to claim that it takes them in ever larger batches."""
+        return any(inbox.claims_in_bulk for inbox in self._inboxes.values())
+
     def waiting_count(self) -> int:
         return sum(status.waiting_count for status in self.statuses())
 

@@ -206,7 +206,7 @@ class Daemon:
             environ=self.environ,
         )
         stack.push_async_callback(self._close_providers)
-        self.dispatcher = Dispatcher(self.context)
+        self.dispatcher = Dispatcher(self.context, lambda: self.inboxes.claim_in_bulk())
         self.paused = await Paused.recall(self.ledger)
         self.dispatcher.paused_providers = self.paused.providers
         self.alerts = await AlertDesk.create(self)

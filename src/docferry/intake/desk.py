@@ -73,6 +73,11 @@ class Desk:
     def has_room(self) -> bool:
         return not self._owed and self._hooks.may_claim()
 
+    @property
+    def in_bulk(self) -> bool:
+        """Whether this turn has found more files than a first batch holds."""
+        return self._batch_size > _FIRST_BATCH
+
     def take(self, root: Root, candidate: Candidate) -> None:
         """Puts a ready file into the batch; NoRoom when there may be no more."""
         if candidate.path in self._batch:

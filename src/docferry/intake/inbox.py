@@ -145,6 +145,10 @@ class Inbox:
             marker_id=self._told_marker,
         )
 
+    @property
+    def claims_in_bulk(self) -> bool:
+        return self._in_round and self._desk.in_bulk
+
     def _hung_since(self) -> float | None:
         since = self._busy_since
         hung_s = 0.0 if since is None else self._clock.elapsed() - since

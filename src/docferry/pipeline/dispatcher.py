@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,11 +21,14 @@ from docferry.models import Document, DocumentState
 from docferry.pipeline.advance import advance
 from docferry.pipeline.context import Context
 from docferry.pipeline.ending import fail, use_fallback
-from docferry.pipeline.lanes import Entry, Schedule, lane, lane_of
+from docferry.pipeline.lanes import ROUTE, Entry, Schedule, lane, lane_of
 
 log = logging.getLogger(__name__)
 
 ROUTE_PLACES = 8
+ROUTED_AHEAD = 64
+"""How many routed documents may wait for their providers before routing gives way to claims in bulk."""
+ROUTE_AHEAD_EVERY_S = 0.05
 DELIVER_PLACES = 8
 FILE_PLACES = 4
 LEDGER_PAUSE_S = 5.0
@@ -47,8 +50,10 @@ class OutboxTrouble:
 class Dispatcher:
     """Starts work as places become free. ``stop`` lets running work finish within a grace time."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, claims_in_bulk: Callable[[], bool] = lambda: False) -> None:
+        """``claims_in_bulk``: whether an inbox has more files to claim than its first few."""
         self.context = context
+        self._claims_in_bulk = claims_in_bulk
         self.schedule = Schedule()
         self.in_flight: dict[str, str] = {}  # document id -> lane
         self.outbox_trouble: dict[str, OutboxTrouble] = {}
@@ -63,6 +68,7 @@ class Dispatcher:
         self._stopping = False
         self._ledger_ready_at = 0.0
         self._fallbacks_at = 0.0
+        self._routed_at = 0.0
         self._gives_to_fallback = False  # a document is between the lanes of two providers
         context.may_submit_now = self._move_on
 
@@ -153,7 +159,9 @@ class Dispatcher:
         self._wake.clear()
 
     def _opens_at(self, name: str, now: float) -> float | None:
-        """When a lane whose provider refuses more for now is worth another look."""
+        """When a lane that has no place for now is worth another look."""
+        if name == ROUTE and self._gives_way(now):
+            return self._routed_at + ROUTE_AHEAD_EVERY_S
         kind, _, owner = name.partition(":")
         service = self.context.services.get(owner)
         return service.gate.opens_at(kind, now) if kind in ("submit", "poll") and service is not None else None
@@ -181,7 +189,21 @@ class Dispatcher:
                     limit = 1  # a probe
                 return running < limit and (trouble is None or now >= trouble.until)
             case _:
-                return running < ROUTE_PLACES
+                return running < ROUTE_PLACES and not self._gives_way(now)
+
+    def _gives_way(self, now: float) -> bool:
+        """Whether routing waits for a moment: claims and requests need the same interpreter.
+
+        Routed documents beyond those that go next are of no use yet but for their priorities, for whose sake routing
+        goes on slowly: a slow share may have files to claim for hours.
+        """
+        if not self._claims_in_bulk() or now >= self._routed_at + ROUTE_AHEAD_EVERY_S:
+            return False
+        open_lanes = (f"submit:{name}" for name in self.context.services if self._takes_submissions(name))
+        return sum(map(self.schedule.ready_count, open_lanes)) >= ROUTED_AHEAD
+
+    def _takes_submissions(self, provider: str) -> bool:
+        return provider not in self.paused_providers and self.context.services[provider].gate.parked is None
 
     def _gate_allows(self, provider: str, kind: str, running: int, now: float) -> bool:
         service = self.context.services.get(provider)
@@ -192,6 +214,8 @@ class Dispatcher:
     def _begin(self, name: str, document_id: str) -> None:
         self._places[name] += 1
         self.in_flight[document_id] = name
+        if name == ROUTE:
+            self._routed_at = self.context.clock.now()
         task = asyncio.get_running_loop().create_task(self._work(document_id), name=f"{name} {document_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

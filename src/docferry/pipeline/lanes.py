@@ -106,6 +106,10 @@ class Schedule:
         """Lanes in which something may be ready."""
         return iter(list(self._ready))
 
+    def ready_count(self, lane_name: str) -> int:
+        """How many documents of a lane are ready, at most: entries that were replaced meanwhile may count too."""
+        return len(self._ready.get(lane_name, ()))
+
     def has_ready(self, lane_name: str) -> bool:
         """Whether ``pop`` would give a document; entries that were replaced meanwhile are forgotten here."""
         heap = self._ready.get(lane_name, [])
