@@ -6,8 +6,9 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ from docferry.ledger.changes import Change, Delivery, Event, StaleDocument
 from docferry.ledger.database import Connection, LedgerPulse, T, WriterThread
 from docferry.ledger.memory import get_memory, put_memory
 from docferry.ledger.recent import Found, Recent, follow
-from docferry.models import Document, Json, Step
+from docferry.models import Document, DocumentState, Json, Step
 
 log = logging.getLogger(__name__)
 
@@ -121,8 +122,7 @@ class Ledger:
         document_id = changes[0].before.id
 
         def work(connection: Connection) -> Document:
-            for change in changes:
-                apply_change(connection, change)
+            apply_changes(connection, changes)
             earlier = self._recent.newest(document_id)
             found = follow(earlier, changes) if earlier else None
             found = found or find_document_and_steps(connection, document_id)
@@ -204,7 +204,8 @@ def insert_documents(
         [rows.event_columns(event, one.claimed_at, one.id, one.state.value) for one in entered],
     )
     new = {document.id for document in entered}
-    _write_steps(connection, (step for step in steps if step.document_id in new))
+    columns = [rows.step_columns(step) for step in steps if step.document_id in new]
+    insert_rows(connection, "steps", columns, replace=True)
     return entered
 
 
@@ -212,7 +213,9 @@ def insert_event(connection: Connection, event: Event, at: float, document_id: s
     insert_rows(connection, "events", [rows.event_columns(event, at, document_id, state)])
 
 
-def insert_rows(connection: Connection, table: str, entries: Sequence[Mapping[str, Any]]) -> None:
+def insert_rows(
+    connection: Connection, table: str, entries: Sequence[Mapping[str, Any]], *, replace: bool = False
+) -> None:
     """Inserts rows that have the same columns, by as few statements as there can be.
 
     At each statement this thread lets go of the interpreter, and waits for it behind all that is busy: with one for
@@ -225,7 +228,8 @@ def insert_rows(connection: Connection, table: str, entries: Sequence[Mapping[st
     for start in range(0, len(entries), most):
         some = entries[start : start + most]
         marks = ", ".join([f"({', '.join('?' * len(columns))})"] * len(some))
-        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks}"  # noqa: S608 - our own names
+        verb = "INSERT OR REPLACE" if replace else "INSERT"
+        statement = f"{verb} INTO {table} ({', '.join(columns)}) VALUES {marks}"
         connection.execute(statement, [entry[column] for entry in some for column in columns])
 
 
@@ -254,44 +258,50 @@ def list_open(connection: Connection) -> list[OpenRow]:
     return [(*row[:4], bool(row[4]), *row[5:]) for row in found]
 
 
-def apply_change(connection: Connection, change: Change) -> None:
-    """Compare-and-set: the row must still be where the change started from."""
-    before, after = change.before, change.after
-    columns = rows.changed_columns(before, after)
-    if columns:
-        assignments = ", ".join(f"{name} = :{name}" for name in columns)
-        statement = (
-            f"UPDATE documents SET {assignments}"  # noqa: S608 - our own column names
-            " WHERE id = :_id AND state = :_state AND run = :_run"
-        )
-        keys = {"_id": before.id, "_state": before.state.value, "_run": before.run}
-        if connection.execute(statement, columns | keys).rowcount != 1:
-            raise StaleDocument(f"document {before.id} was changed by someone else meanwhile")
-    _write_steps(connection, change.steps)
-    if change.deliveries:  # the whole set: what an earlier run has delivered was replaced by it
-        connection.execute("DELETE FROM deliveries WHERE document = ?", (after.id,))
-    for delivery in change.deliveries:
-        connection.execute(
-            "INSERT OR REPLACE INTO deliveries (document, path, format, sha256, size_bytes, delivered_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                after.id,
-                os.fsencode(delivery.path),
-                delivery.format,
-                delivery.sha256,
-                delivery.size_bytes,
-                after.updated_at,
-            ),
-        )
-    if not change.quiet:
-        insert_event(connection, change.event, after.updated_at, after.id, after.state.value)
+def apply_changes(connection: Connection, changes: Sequence[Change]) -> None:
+    """Writes the changes of one document as if one after the other, with as few statements as there can be.
+
+    Compare-and-set: the row must be where the first change started from, and each other where the one before it ended.
+    Raises StaleDocument.
+    """
+    columns: dict[str, Any] = {}
+    for change in changes:
+        columns |= rows.changed_columns(change.before, change.after)
+    is_chain = all(_place(one.after) == _place(next_one.before) for one, next_one in pairwise(changes))
+    if not is_chain or (columns and not _update(connection, changes[0].before, columns)):
+        raise StaleDocument(f"document {changes[0].before.id} was changed by someone else meanwhile")
+    steps = {(step.run, step.index): step for change in changes for step in change.steps}
+    insert_rows(connection, "steps", [rows.step_columns(step) for step in steps.values()], replace=True)
+    for change in changes:
+        if change.deliveries:  # the whole set: what an earlier run has delivered was replaced by it
+            _write_deliveries(connection, change.after, change.deliveries)
+    events = [
+        rows.event_columns(change.event, change.after.updated_at, change.after.id, change.after.state.value)
+        for change in changes
+        if not change.quiet
+    ]
+    insert_rows(connection, "events", events)
 
 
-def _write_steps(connection: Connection, steps: Iterable[Step]) -> None:
-    for step in steps:
-        columns = rows.step_columns(step)
-        statement = f"INSERT OR REPLACE INTO steps ({', '.join(columns)}) VALUES ({rows.placeholders(columns)})"  # noqa: S608 - our own column names
-        connection.execute(statement, columns)
+def _place(document: Document) -> tuple[str, DocumentState, int]:
+    return document.id, document.state, document.run
+
+
+def _update(connection: Connection, before: Document, columns: Mapping[str, Any]) -> bool:
+    """Whether the row was still where ``before`` was, and has the columns' values now."""
+    assignments = ", ".join(f"{name} = :{name}" for name in columns)
+    statement = (
+        f"UPDATE documents SET {assignments}"  # noqa: S608 - our own column names
+        " WHERE id = :_id AND state = :_state AND run = :_run"
+    )
+    keys = {"_id": before.id, "_state": before.state.value, "_run": before.run}
+    return bool(connection.execute(statement, {**columns, **keys}).rowcount == 1)
+
+
+def _write_deliveries(connection: Connection, document: Document, deliveries: Sequence[Delivery]) -> None:
+    connection.execute("DELETE FROM deliveries WHERE document = ?", (document.id,))
+    columns = [rows.delivery_columns(delivery, document.id, document.updated_at) for delivery in deliveries]
+    insert_rows(connection, "deliveries", columns, replace=True)
 
 
 def output_taken(connection: Connection, key: str, document_id: str) -> bool:

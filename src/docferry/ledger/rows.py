@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from docferry.ledger.changes import Event
+from docferry.ledger.changes import Delivery, Event
 from docferry.models import Document, DocumentState, FileIdentity, Json, Plan, Step, StepState, display
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
@@ -209,6 +209,17 @@ def step_columns(step: Step) -> dict[str, Any]:
     }
 
 
+def delivery_columns(delivery: Delivery, document_id: str, delivered_at: float) -> dict[str, Any]:
+    return {
+        "document": document_id,
+        "path": os.fsencode(delivery.path),
+        "format": delivery.format,
+        "sha256": delivery.sha256,
+        "size_bytes": delivery.size_bytes,
+        "delivered_at": delivered_at,
+    }
+
+
 def event_columns(event: Event, at: float, document_id: str | None, state: str | None) -> dict[str, Any]:
     return {"at": at, "document": document_id, "kind": event.kind, "state": state, "detail": dumps(dict(event.detail))}
 
@@ -249,7 +260,3 @@ def dicts(cursor: Any) -> list[dict[str, Any]]:
     """A cursor's rows as dictionaries."""
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
-
-
-def placeholders(names: Iterable[str]) -> str:
-    return ", ".join(f":{name}" for name in names)
