@@ -21,7 +21,7 @@ from docferry.errors import LedgerBusy, LedgerError, UsageError
 from docferry.ledger import Change, Delivery, Event, Ledger, LedgerConflict, LedgerReader, StaleDocument
 from docferry.ledger.backup import backup
 from docferry.ledger.database import MAX_GROUP, WriterThread, open_for_reading, open_for_writing
-from docferry.ledger.ledger import apply_change, find_deliveries, insert_documents
+from docferry.ledger.ledger import apply_changes, find_deliveries, insert_documents
 from docferry.ledger.sqlite import sqlite3
 from docferry.models import TRANSITIONS, Document, DocumentState
 from ledger.documents import PLAN, change, make_document, make_step
@@ -78,6 +78,7 @@ def test_callers_share_commits_and_one_failing_undoes_only_itself(ledger: Ledger
     with LedgerReader(ledger.path.parent) as reader:
         assert len(reader.documents(limit=None)) == 40
         assert len(reader.events("0" * 13 + "999")) == 0
+        assert all(len(reader.events(make_document(number).id)) == 1 for number in range(40)), "not once more"
 
 
 def test_a_group_is_never_larger_than_its_limit(ledger: Ledger) -> None:
@@ -331,7 +332,7 @@ def test_totals_equal_a_real_count(tmp_path: Path, moves: list[tuple[str, int, i
             before = present[number]
             choices = sorted(TRANSITIONS[before.state] | {before.state})
             moved = change(before, DocumentState(choices[dice % len(choices)]), attempts=dice)
-            apply_change(connection, moved)
+            apply_changes(connection, [moved])
             present[number] = moved.after
         elif what == "delete" and present.pop(number, None):
             connection.execute("DELETE FROM documents WHERE id = ?", (make_document(number).id,))
