@@ -81,6 +81,38 @@ def test_callers_share_commits_and_one_failing_undoes_only_itself(ledger: Ledger
         assert all(len(reader.events(make_document(number).id)) == 1 for number in range(40)), "not once more"
 
 
+@pytest.mark.parametrize("writes", [False, True])
+def test_others_run_again_only_where_a_failing_one_has_written(ledger: Ledger, writes: bool) -> None:
+    hold, runs = threading.Event(), []
+
+    def other(connection: Any) -> None:
+        runs.append("other")
+        insert_documents(connection, [make_document(1)], CLAIMED)
+
+    def failing(connection: Any) -> None:
+        if writes:
+            insert_documents(connection, [make_document(2)], CLAIMED)
+        raise StaleDocument("someone was faster")
+
+    async def together() -> None:
+        first = asyncio.create_task(ledger.call(lambda connection: hold.wait()))
+        await asyncio.sleep(0)
+        while ledger.pulse().waiting:
+            await asyncio.sleep(0.001)
+        tasks = [asyncio.create_task(ledger.call(work)) for work in (other, failing)]
+        await asyncio.sleep(0)
+        hold.set()
+        await asyncio.gather(first, tasks[0])
+        with pytest.raises(StaleDocument):
+            await tasks[1]
+
+    asyncio.run(together())
+    assert len(runs) == 1 + writes
+    with LedgerReader(ledger.path.parent) as reader:
+        assert [document.id for document in reader.documents()] == [make_document(1).id]
+        assert len(reader.events(make_document(1).id)) == 1
+
+
 def test_a_group_is_never_larger_than_its_limit(ledger: Ledger) -> None:
     hold = threading.Event()
     holding = threading.Thread(target=ledger.call_sync, args=(lambda connection: hold.wait(),))

@@ -4,8 +4,8 @@ Why a thread: SQLite blocks, and a durable commit costs a disk flush. Why one: S
 anyway, and a single connection is the only safe use of WAL on the SQLite of Debian 12. Callers hand in
 small functions; the thread runs all that have gathered in one transaction, commits once with
 ``synchronous=FULL``, and only then lets the callers go on. So nobody ever sees a value that a power cut
-could take back, and a burst of transitions costs one flush. Where one of the functions fails, all run
-again, each inside a savepoint of its own, so that its failure undoes only what it did itself.
+could take back, and a burst of transitions costs one flush. Where one of the functions fails after it has
+written something, all run again, each inside a savepoint of its own, so that only its own work is undone.
 """
 
 from __future__ import annotations
@@ -175,14 +175,16 @@ class WriterThread:
         _tell(group, outcomes)
 
     def _run_together(self, connection: Connection, group: Sequence[_Request[Any]]) -> list[_Outcome] | None:
-        """The usual way, without savepoints, which are a third of all statements; None when anything fails."""
+        """The usual way, without savepoints, which are a third of all statements; None when one would be needed."""
+        outcomes: list[_Outcome] = []
         connection.execute("BEGIN")
-        try:
-            outcomes: list[_Outcome] = [(request.work(connection), None) for request in group]
-        except Exception:  # noqa: BLE001 - found again, and told to its caller, by the more careful way
-            _roll_back(connection)
-            self._settled(False)
-            return None
+        for request in group:
+            written = connection.total_changes
+            outcomes.append(_run(connection, request.work))
+            if outcomes[-1][1] is not None and connection.total_changes != written:
+                connection.execute("ROLLBACK")
+                self._settled(False)
+                return None
         connection.execute("COMMIT")
         self._settled(True)
         return outcomes
@@ -213,27 +215,30 @@ def _tell_each(settled: Sequence[tuple[_Request[Any], _Outcome]]) -> None:
         request.done(*outcome)
 
 
+def _run(connection: Connection, work: Callable[[Connection], Any]) -> _Outcome:
+    """One caller's work. Raises sqlite3.Error where it is the file's trouble, by which the whole group fails."""
+    try:
+        return work(connection), None
+    except DocferryError as error:
+        return None, error
+    except sqlite3.IntegrityError as error:
+        return None, LedgerConflict(f"the ledger refuses a row: {error}")
+    except _CALLERS_MISTAKES as error:
+        return None, error
+    except sqlite3.Error:
+        raise
+    except Exception as error:  # noqa: BLE001 - the caller's own mistake goes back to the caller
+        return None, error
+
+
 def _run_in_savepoint(connection: Connection, work: Callable[[Connection], Any]) -> _Outcome:
     """One caller's failure undoes only what that caller did."""
     connection.execute("SAVEPOINT one")
-    try:
-        value = work(connection)
-    except DocferryError as error:
-        _undo(connection)
-        return None, error
-    except sqlite3.IntegrityError as error:
-        _undo(connection)
-        return None, LedgerConflict(f"the ledger refuses a row: {error}")
-    except _CALLERS_MISTAKES as error:
-        _undo(connection)
-        return None, error
-    except sqlite3.Error:
-        raise  # the file's trouble: the whole group fails
-    except Exception as error:  # noqa: BLE001 - the caller's own mistake goes back to the caller
-        _undo(connection)
-        return None, error
+    value, error = _run(connection, work)
+    if error is not None:
+        connection.execute("ROLLBACK TO one")
     connection.execute("RELEASE one")
-    return value, None
+    return value, error
 
 
 def _roll_back(connection: Connection) -> None:
@@ -241,11 +246,6 @@ def _roll_back(connection: Connection) -> None:
     with suppress(sqlite3.Error):
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-
-
-def _undo(connection: Connection) -> None:
-    connection.execute("ROLLBACK TO one")
-    connection.execute("RELEASE one")
 
 
 def translate(error: Exception, path: Path) -> LedgerError:
