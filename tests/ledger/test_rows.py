@@ -46,6 +46,13 @@ def test_step_comes_back_whole(connection: Any, data: st.DataObject) -> None:
     assert find_steps(connection, document.id, step.run) == [step]
 
 
+def test_what_may_be_null_is_null_unless_it_is_given(connection: Any) -> None:
+    """Columns that are NULL are left out of what is inserted."""
+    for table in ("documents", "steps", "deliveries", "events"):
+        columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
+        assert [name for _, name, _, not_null, default, _ in columns if not not_null and default is not None] == []
+
+
 def test_no_field_is_forgotten(connection: Any) -> None:
     """A new field of a value needs a column: this fails until it has one."""
     columns = {row[1] for row in connection.execute("PRAGMA table_info(documents)")}
