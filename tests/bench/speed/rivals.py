@@ -56,6 +56,7 @@ class _Program:
     """A program of somebody else's, with a log that may be read for what it says and when."""
 
     name = ""
+    ready = ""  # what its log says once it watches
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.inbox = folder, folder / "inbox"
@@ -98,8 +99,6 @@ class _Program:
         if self._process.poll() is not None:
             raise ProgramTrouble(f"{self.name} ended: {' '.join(line for _, line in self.lines[-3:])}")
         return any(self.ready in line for _, line in self.lines)
-
-    ready = ""
 
     def _command(self) -> list[str]:
         raise NotImplementedError
