@@ -114,8 +114,8 @@ class Desk:
         if batch.error is not None:
             raise batch.error
 
-    def begin(self) -> None:
-        """A new turn: small batches first."""
+    def end_turn(self) -> None:
+        """The next one begins with nothing chosen, and with small batches."""
         self._batch.clear()
         self._batch_size = _FIRST_BATCH
 

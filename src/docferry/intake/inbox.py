@@ -147,7 +147,8 @@ class Inbox:
 
     @property
     def claims_in_bulk(self) -> bool:
-        return self._in_round and self._desk.in_bulk
+        """Whether it is at more files than its first batch holds."""
+        return self._desk.in_bulk
 
     def _hung_since(self) -> float | None:
         since = self._busy_since
@@ -169,6 +170,7 @@ class Inbox:
             except Exception as error:
                 log.exception("an inbox stumbled and goes on inbox=%s", self.config.name)
                 self._pause(EventKind.FAILED, f"{type(error).__name__}: {error}")
+            self._desk.end_turn()
             self._busy_since = None
             self._in_round = False
             if not self._stopping:
@@ -181,7 +183,6 @@ class Inbox:
         if now - self._turned_at > _QUIET_TICK_S + _OVERSLEPT_S:
             self._tracks.restart_quiet(now)  # the machine slept, and the writers with it
         self._turned_at = now
-        self._desk.begin()
         self._desk.hand_over()
         with self._home.open() as root:
             self._arrive(root)
